@@ -1,0 +1,16 @@
+# Writes a C source that holds files as bytes: const struct sty_embedded SYMBOL[], ended by a NULL name (base/embed.h).
+# Names are relative to ROOT.
+string(REPLACE "|" ";" files "${FILES}")
+set(bodies "")
+set(rows "")
+set(n 0)
+foreach(file IN LISTS files)
+  file(READ "${file}" hex HEX)
+  file(RELATIVE_PATH name "${ROOT}" "${file}")
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  file(SIZE "${file}" size)
+  string(APPEND bodies "static const unsigned char file_${n}[] = {${bytes}0x00};\n")
+  string(APPEND rows "    {\"${name}\", (const char *)file_${n}, ${size}},\n")
+  math(EXPR n "${n} + 1")
+endforeach()
+file(WRITE "${OUTPUT}" "#include \"base/embed.h\"\nextern const struct sty_embedded ${SYMBOL}[];\n${bodies}const struct sty_embedded ${SYMBOL}[] = {\n${rows}    {0, 0, 0}};\n")
