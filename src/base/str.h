@@ -26,12 +26,16 @@ void sty_str_append(struct sty_str *str, const char *text);
 void sty_str_append_bytes(struct sty_str *str, const void *bytes, size_t length);
 void sty_str_append_char(struct sty_str *str, char c);
 void sty_str_appendf(struct sty_str *str, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Room for `extra` bytes (and a NUL) behind length: where they begin. Who writes there adds to length and ends with NUL. */
+char *sty_str_reserve(struct sty_str *str, size_t extra);
 /* The bytes, owned by the caller; str is empty and usable again. */
 char *sty_str_take(struct sty_str *str);
 
 bool sty_streq(const char *a, const char *b); /* NULL equals NULL only */
 bool sty_starts_with(const char *text, const char *prefix);
 bool sty_ends_with(const char *text, const char *suffix);
+/* The first code point of bytes (RFC 3629); how many bytes it takes, 0 where they are no UTF-8. */
+size_t sty_utf8_decode(uint32_t *point, const char *bytes, size_t length);
 /* Valid UTF-8 without surrogates (RFC 3629). */
 bool sty_utf8_valid(const char *bytes, size_t length);
 /* DNS-1123 label (RFC 1123): a-z 0-9 and inner '-', 1 to 63. */
