@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The transaction in which work becomes the recorded state. One table says which parts of a target's row each kind of
+ * remediation settles.
+ */
+#include "activate/activate.h"
+
+#include <string.h>
+
+#include "instance/instance.h"
+
+enum settles {
+    ACTIVE = 1,   /* to_instance is the active one */
+    GONE = 2,     /* nothing is: the target leaves the ledger */
+    RELEASED = 4, /* quarantine ends: this digest was reached */
+    MARKS = 8     /* once-marks end */
+};
+static const struct {
+    const char *kind;
+    unsigned settles;
+} kinds[] = {
+    {"create", ACTIVE | RELEASED | MARKS},
+    {"update", ACTIVE | RELEASED | MARKS},
+    {"upgrade", ACTIVE | RELEASED | MARKS},
+    {"downgrade", ACTIVE | RELEASED | MARKS},
+    {"start", ACTIVE | RELEASED},
+    {"stop", ACTIVE | RELEASED},
+    {"adopt", ACTIVE | RELEASED},
+    {"restore", ACTIVE},
+    {"heal", ACTIVE},
+    {"delete", GONE},
+    {"release", GONE},
+};
+
+static unsigned settled_by(const char *kind)
+{
+    for (size_t i = 0; i < STY_COUNT(kinds); i++)
+        if (strcmp(kinds[i].kind, kind) == 0)
+            return kinds[i].settles;
+    return 0;
+}
+
+/* From now on this driver version may not change (design.md section 4). */
+static int freeze_driver(struct sty_ledger *ledger, const struct sty_instance *instance, struct sty_error *err)
+{
+    const json_t *driver = json_object_get(sty_instance_json(instance), "driver");
+    return sty_ledger_exec(
+        ledger, err, "INSERT INTO drivers (name, version, files) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", "sss",
+        sty_json_text(driver, "name", ""), sty_json_text(driver, "version", ""), sty_json_text(driver, "files", ""));
+}
+
+/* What the Instance holds was applied from it, or is equal to what it says. */
+static int point_inventory(struct sty_ledger *ledger, int64_t target, const struct sty_instance *instance,
+                           struct sty_error *err)
+{
+    json_auto_t *rows = NULL;
+    if (sty_ledger_rows(&rows, ledger, err, "SELECT place, id FROM resources WHERE target = ? AND instance <> ?", "is",
+                        target, sty_instance_digest(instance)) < 0)
+        return -1;
+    size_t i;
+    json_t *row;
+    json_array_foreach (rows, i, row) {
+        const char *component = NULL, *id = sty_json_text(row, "id", "");
+        if (!sty_instance_resource(&component, instance, id))
+            continue;
+        if (sty_ledger_exec(ledger, err, "UPDATE resources SET instance = ?, component = ? WHERE place = ? AND id = ?",
+                            "ssss", sty_instance_digest(instance), component, sty_json_text(row, "place", ""), id) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int make_active(struct sty_ledger *ledger, const json_t *remediation, struct sty_error *err)
+{
+    int64_t target = sty_json_int(remediation, "target", 0);
+    const char *digest = sty_json_text(remediation, "to_instance", "");
+    sty_auto_free char *bytes = NULL;
+    size_t length = 0;
+    sty_auto_ptr(instance) instance = NULL;
+    if (sty_ledger_instance_get(&bytes, &length, ledger, digest, err) < 0 ||
+        sty_instance_parse(&instance, bytes, length, digest, err) < 0)
+        return -1;
+    if (sty_ledger_exec(ledger, err,
+                        "INSERT INTO active (target, instance, commit_oid, since, remediation) VALUES (?, ?, ?, ?, ?)"
+                        " ON CONFLICT (target) DO UPDATE SET instance = excluded.instance,"
+                        " commit_oid = excluded.commit_oid, since = excluded.since, remediation = excluded.remediation"
+                        " WHERE active.instance <> excluded.instance",
+                        "issis", target, digest, sty_json_text(remediation, "commit_oid", ""), sty_ledger_now(ledger),
+                        sty_json_text(remediation, "id", "")) < 0)
+        return -1;
+    if (freeze_driver(ledger, instance, err) < 0 || point_inventory(ledger, target, instance, err) < 0)
+        return -1;
+    return sty_ledger_exec(ledger, err, "UPDATE targets SET tainted = 0, tried = ? WHERE id = ?", "si", digest, target);
+}
+
+static int forget_target(struct sty_ledger *ledger, int64_t target, struct sty_error *err)
+{
+    static const char *const statements[] = {
+        "DELETE FROM resources WHERE target = ?",
+        "DELETE FROM active WHERE target = ?",
+        "DELETE FROM marks WHERE target = ?",
+        "DELETE FROM run_states WHERE target = ?",
+        "DELETE FROM drift WHERE target = ?",
+        "UPDATE targets SET tainted = 0, tried = NULL, quarantined = NULL, pinned = NULL, pin_request = NULL WHERE id "
+        "= ?",
+        "DELETE FROM targets WHERE id = ? AND wanted = 0",
+    };
+    for (size_t i = 0; i < STY_COUNT(statements); i++)
+        if (sty_ledger_exec(ledger, err, statements[i], "i", target) < 0)
+            return -1;
+    return 0;
+}
+
+int sty_activate(struct sty_ledger *ledger, const json_t *remediation, struct sty_error *err)
+{
+    int64_t target = sty_json_int(remediation, "target", 0);
+    const char *kind = sty_json_text(remediation, "kind", "");
+    unsigned settles = settled_by(kind);
+    if (settles == 0)
+        return sty_error_set(err, STY_INTERNAL, "nothing says what the success of a '%s' settles", kind);
+    if ((settles & ACTIVE) && make_active(ledger, remediation, err) < 0)
+        return -1;
+    if ((settles & GONE) && forget_target(ledger, target, err) < 0)
+        return -1;
+    if ((settles & RELEASED) &&
+        sty_ledger_exec(ledger, err, "UPDATE targets SET quarantined = NULL WHERE id = ?", "i", target) < 0)
+        return -1;
+    if ((settles & MARKS) && sty_ledger_exec(ledger, err, "DELETE FROM marks WHERE target = ?", "i", target) < 0)
+        return -1;
+    return sty_ledger_exec(ledger, err,
+                           "UPDATE targets SET unsettled = (desired IS NOT (SELECT instance FROM active WHERE target ="
+                           " targets.id)) OR blocked IS NOT NULL OR quarantined IS NOT NULL OR wanted = 0 WHERE id = ?",
+                           "i", target);
+}
