@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where tests kill Styrmin or make a call fail: the wish is read once from the environment, passes are counted per name
- * and written down at exit.
+ * failpoint: the counters behind the table in failpoint.h. A setting that names no place or no act ends the program:
+ * a crash test that does not crash would prove nothing.
  */
 #include "base/failpoint.h"
-
 #ifdef STYRMIN_FAILPOINTS
-
+#include "base/memory.h"
+#include "base/str.h"
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdbool.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "base/memory.h"
+#define KILL (-1)
 
 static const char *const names[] = {
 #define NAME(id, name) name,
@@ -23,57 +25,75 @@ static const char *const names[] = {
 #undef NAME
 };
 
-static struct {
-    pthread_mutex_t lock;
-    long counts[STY_FAILPOINT_COUNT];
-    char name[64];
-    long number;
-    int error; /* 0: kill */
-    bool armed;
-} state = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
 static const struct {
     const char *name;
-    int number;
-} errors[] = {{"ENOSPC", ENOSPC}, {"EIO", EIO}, {"EMFILE", EMFILE}, {"EROFS", EROFS}, {"ENOMEM", ENOMEM}};
+    int act;
+} acts[] = {{"kill", KILL}, {"ENOSPC", ENOSPC}, {"EIO", EIO}, {"EMFILE", EMFILE}, {"EROFS", EROFS}, {"ENOMEM", ENOMEM}};
 
-static void report(void)
+static pthread_once_t setup_once = PTHREAD_ONCE_INIT;
+static atomic_llong reached[STY_FAILPOINT_COUNT];
+static int chosen = STY_FAILPOINT_COUNT; /* none */
+static int64_t chosen_turn;
+static int chosen_act;
+static char *count_file;
+
+static void refuse(const char *setting)
 {
-    const char *path = getenv("STYRMIN_FAILPOINT_COUNT");
-    FILE *file = path ? fopen(path, "a") : NULL;
-    if (!file)
-        return;
-    for (int i = 0; i < STY_FAILPOINT_COUNT; i++)
-        if (state.counts[i])
-            fprintf(file, "%s %ld\n", names[i], state.counts[i]);
-    fclose(file);
+    fprintf(stderr, "styrmin: STYRMIN_FAILPOINT=%s is not NAME:N:ACT\n", setting);
+    abort();
 }
 
-static void arm(void)
+static void write_counts(void)
 {
-    atexit(report);
-    const char *wish = getenv("STYRMIN_FAILPOINT");
-    char what[16];
-    if (!wish || sscanf(wish, "%63[^:]:%ld:%15s", state.name, &state.number, what) != 3)
-        return;
-    for (size_t i = 0; i < STY_COUNT(errors); i++)
-        if (strcmp(what, errors[i].name) == 0)
-            state.error = errors[i].number;
-    state.armed = true;
+    sty_auto_file file = fopen(count_file, "ae");
+    for (size_t i = 0; file && i < STY_COUNT(names); i++) {
+        long long count = atomic_load(&reached[i]);
+        if (count)
+            fprintf(file, "%s %lld\n", names[i], count);
+    }
+}
+
+static void choose(const char *setting)
+{
+    struct sty_error err;
+    const char *turn = strchr(setting, ':');
+    const char *act = turn ? strchr(turn + 1, ':') : NULL;
+    if (!act)
+        refuse(setting);
+    sty_auto_free char *name = sty_strndup(setting, (size_t)(turn - setting));
+    sty_auto_free char *number = sty_strndup(turn + 1, (size_t)(act - turn - 1));
+    for (size_t i = 0; i < STY_COUNT(names); i++) {
+        if (sty_streq(name, names[i]))
+            chosen = (int)i;
+    }
+    for (size_t i = 0; i < STY_COUNT(acts); i++) {
+        if (sty_streq(act + 1, acts[i].name))
+            chosen_act = acts[i].act;
+    }
+    if (chosen == STY_FAILPOINT_COUNT || !chosen_act || sty_number_parse(&chosen_turn, number, 1, INT32_MAX, &err) < 0)
+        refuse(setting);
+}
+
+static void setup(void)
+{
+    const char *setting = getenv("STYRMIN_FAILPOINT");
+    const char *file = getenv("STYRMIN_FAILPOINT_COUNT");
+    if (setting && *setting)
+        choose(setting);
+    if (file && *file) {
+        count_file = sty_strdup(file);
+        atexit(write_counts);
+    }
 }
 
 int sty_failpoint_reached(enum sty_failpoint_id id)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, arm);
-    pthread_mutex_lock(&state.lock);
-    long count = ++state.counts[id];
-    pthread_mutex_unlock(&state.lock);
-    if (!state.armed || count != state.number || strcmp(state.name, names[id]) != 0)
+    pthread_once(&setup_once, setup);
+    long long turn = atomic_fetch_add(&reached[id], 1) + 1;
+    if ((int)id != chosen || turn != chosen_turn)
         return 0;
-    if (state.error == 0)
-        raise(SIGKILL);
-    return state.error;
+    if (chosen_act == KILL)
+        kill(getpid(), SIGKILL);
+    return chosen_act;
 }
-
 #endif

@@ -1,62 +1,78 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whole files: read with a cap, replaced durably (temp, fsync, rename, fsync of the folder), so that a reader and a
- * power cut see the old file or the new one.
+ * file: whole files, in and out. A file that Styrmin writes is complete under its name or not there: everything that
+ * can fail, from a full disk to a refused owner, fails on a temp file.
  */
 #include "base/file.h"
-
+#include "base/digest.h"
+#include "base/failpoint.h"
+#include "base/file_internal.h"
+#include "base/memory.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/digest.h"
-#include "base/failpoint.h"
-#include "base/memory.h"
+#define READ_STEP ((size_t)64 * 1024)
 
-static enum sty_code code_of(int number)
+int sty_file_error(struct sty_error *err, int number, const char *what, const char *path)
 {
-    switch (number) {
-    case ENOENT:
-    case ENOTDIR:
-        return STY_NOT_FOUND;
-    case EACCES:
-    case EPERM:
-        return STY_DENIED;
-    default:
-        return STY_IO;
+    enum sty_code code = STY_IO;
+    if (number == ENOENT || number == ENOTDIR)
+        code = STY_NOT_FOUND;
+    else if (number == EACCES || number == EPERM)
+        code = STY_DENIED;
+    return sty_error_errno(err, code, number, "%s '%s'", what, path);
+}
+
+static int too_big(struct sty_error *err, const char *path, size_t limit)
+{
+    return sty_error_set(err, STY_LIMIT, "'%s' is larger than %zu bytes", path, limit);
+}
+
+/* Until the end of file: the size that fstat() tells may be 0 (/proc) or out of date. */
+static int read_all(struct sty_str *out, int fd, size_t expected, const char *path, size_t limit, struct sty_error *err)
+{
+    size_t before = out->length;
+    size_t step = expected < limit ? expected + 1 : limit + 1;
+    for (;;) {
+        size_t left = limit - (out->length - before);
+        size_t room = step <= left ? step : left + 1;
+        char *end = sty_str_reserve(out, room);
+        ssize_t got = read(fd, end, room);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return sty_file_error(err, errno, "read", path);
+        if (got == 0)
+            return 0;
+        if ((size_t)got > left)
+            return too_big(err, path, limit);
+        out->length += (size_t)got;
+        out->data[out->length] = '\0';
+        step = READ_STEP;
     }
 }
 
 int sty_file_read_at(struct sty_str *out, int directory, const char *path, size_t limit, struct sty_error *err)
 {
+    /* Not blocking: a FIFO put in a file's place must not stop us. */
     sty_auto_fd fd = openat(directory, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    struct stat info;
-    if (fd < 0 || fstat(fd, &info) < 0)
-        return sty_error_errno(err, code_of(errno), errno, "%s", path);
-    if (S_ISDIR(info.st_mode))
-        return sty_error_errno(err, STY_IO, EISDIR, "%s", path);
-    sty_auto(str) text = STY_STR_INIT;
-    char buffer[16384];
-    for (;;) {
-        ssize_t n = read(fd, buffer, sizeof buffer);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return sty_error_errno(err, STY_IO, errno, "%s", path);
-        if (n == 0)
-            break;
-        if (text.length + (size_t)n > limit)
-            return sty_error_set(err, STY_LIMIT, "%s: larger than %zu bytes", path, limit);
-        sty_str_append_bytes(&text, buffer, (size_t)n);
-    }
-    sty_str_append_bytes(out, text.data, text.length);
-    return 0;
+    struct stat status;
+    if (fd < 0 || fstat(fd, &status) < 0)
+        return sty_file_error(err, errno, "open", path);
+    if (!S_ISREG(status.st_mode) && !S_ISCHR(status.st_mode))
+        return sty_error_set(err, STY_IO, "open '%s': not a file", path);
+    if (status.st_size > 0 && (uint64_t)status.st_size > limit)
+        return too_big(err, path, limit);
+    size_t before = out->length;
+    if (read_all(out, fd, (size_t)status.st_size, path, limit, err) == 0)
+        return 0;
+    out->length = before;
+    out->data[before] = '\0';
+    return -1;
 }
 
 int sty_file_read(struct sty_str *out, const char *path, size_t limit, struct sty_error *err)
@@ -64,28 +80,38 @@ int sty_file_read(struct sty_str *out, const char *path, size_t limit, struct st
     return sty_file_read_at(out, AT_FDCWD, path, limit, err);
 }
 
+static void temp_name(char temp[64])
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
+    unsigned char raw[8];
+    char suffix[9] = "";
+    sty_random_bytes(raw, sizeof(raw));
+    for (size_t i = 0; i < sizeof(raw); i++)
+        suffix[i] = letters[raw[i] & 31];
+    snprintf(temp, 64, ".styrmin-%s", suffix);
+}
+
 static int write_all(int fd, const char *bytes, size_t length)
 {
-    while (length > 0) {
-        ssize_t n = write(fd, bytes, length);
-        if (n < 0 && errno == EINTR)
+    while (length) {
+        ssize_t put = write(fd, bytes, length);
+        if (put < 0 && errno == EINTR)
             continue;
-        if (n < 0)
+        if (put < 0)
             return -1;
-        bytes += n;
-        length -= (size_t)n;
+        bytes += put;
+        length -= (size_t)put;
     }
     return 0;
 }
 
+/* The owner first: changing it takes set-id bits away. */
 static int fill(int fd, const void *bytes, size_t length, const struct sty_file_attributes *attributes)
 {
-    bool owned = attributes->uid != (uid_t)-1 || attributes->gid != (gid_t)-1;
-    if (write_all(fd, bytes, length) < 0)
+    bool own = attributes->uid != (uid_t)-1 || attributes->gid != (gid_t)-1;
+    if (own && fchown(fd, attributes->uid, attributes->gid) < 0)
         return -1;
-    if (owned && fchown(fd, attributes->uid, attributes->gid) < 0)
-        return -1;
-    if (fchmod(fd, attributes->mode) < 0)
+    if (write_all(fd, bytes, length) < 0 || fchmod(fd, attributes->mode & 07777) < 0)
         return -1;
     return fsync(fd);
 }
@@ -93,103 +119,84 @@ static int fill(int fd, const void *bytes, size_t length, const struct sty_file_
 int sty_file_stage_at(char temp[64], int directory, const void *bytes, size_t length,
                       const struct sty_file_attributes *attributes, struct sty_error *err)
 {
-    char id[STY_ID_SIZE], name[64];
-    sty_id_new(id);
-    snprintf(name, sizeof name, ".styrmin-%.16s", id);
-    int fault = sty_failpoint(file_stage);
-    if (fault)
-        return sty_error_errno(err, STY_IO, fault, "writing a temporary file");
+    char name[64];
+    int number = sty_failpoint(file_stage);
+    if (number)
+        return sty_file_error(err, number, "write", "temp file");
+    temp_name(name);
     sty_auto_fd fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
-        return sty_error_errno(err, code_of(errno), errno, "making a temporary file");
+        return sty_file_error(err, errno, "create", name);
     if (fill(fd, bytes, length, attributes) < 0) {
-        int number = errno;
-        unlinkat(directory, name, 0);
-        return sty_error_errno(err, code_of(number), number, "writing a temporary file");
+        sty_file_error(err, errno, "write", name);
+        sty_file_drop_at(directory, name);
+        return -1;
     }
-    memcpy(temp, name, sizeof name);
+    memcpy(temp, name, sizeof(name));
     return 0;
+}
+
+/* Some file systems cannot sync a folder (EINVAL), and an O_PATH descriptor must be opened for it first (EBADF). */
+static int sync_directory(int directory)
+{
+    if (directory != AT_FDCWD && fsync(directory) == 0)
+        return 0;
+    if (directory != AT_FDCWD && errno != EBADF)
+        return errno == EINVAL ? 0 : -1;
+    sty_auto_fd fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 || (fsync(fd) < 0 && errno != EINVAL) ? -1 : 0;
 }
 
 int sty_file_commit_at(int directory, const char *temp, const char *name, struct sty_error *err)
 {
-    int fault = sty_failpoint(file_commit);
-    int failed = fault ? fault : renameat(directory, temp, directory, name) < 0 ? errno : 0;
-    if (failed) {
-        unlinkat(directory, temp, 0);
-        return sty_error_errno(err, code_of(failed), failed, "replacing %s", name);
+    int number = sty_failpoint(file_commit);
+    if (!number && renameat(directory, temp, directory, name) < 0)
+        number = errno;
+    if (number) {
+        sty_file_drop_at(directory, temp);
+        return sty_file_error(err, number, "replace", name);
     }
-    if (fsync(directory) < 0)
-        return sty_error_errno(err, STY_IO, errno, "syncing the folder of %s", name);
-    fault = sty_failpoint(file_committed);
-    return fault ? sty_error_errno(err, STY_IO, fault, "replacing %s", name) : 0;
+    number = sty_failpoint(file_committed);
+    if (number)
+        return sty_file_error(err, number, "sync the folder of", name);
+    if (sync_directory(directory) < 0)
+        return sty_file_error(err, errno, "sync the folder of", name);
+    return 0;
 }
 
 void sty_file_drop_at(int directory, const char *temp)
 {
+    int kept = errno;
     unlinkat(directory, temp, 0);
+    errno = kept;
+}
+
+static bool plain_name(const char *name)
+{
+    return *name && !strchr(name, '/') && !sty_streq(name, ".") && !sty_streq(name, "..");
 }
 
 int sty_file_replace_at(int directory, const char *name, const void *bytes, size_t length,
                         const struct sty_file_attributes *attributes, struct sty_error *err)
 {
     char temp[64];
+    if (!plain_name(name))
+        return sty_error_set(err, STY_INVALID, "'%s' is not a file name", name);
     if (sty_file_stage_at(temp, directory, bytes, length, attributes, err) < 0)
-        return sty_error_wrap(err, "%s", name);
+        return sty_error_wrap(err, "'%s'", name);
     return sty_file_commit_at(directory, temp, name, err);
 }
 
 int sty_file_replace(const char *path, const void *bytes, size_t length, mode_t mode, struct sty_error *err)
 {
-    sty_auto_free char *for_folder = sty_strdup(path);
-    sty_auto_free char *for_name = sty_strdup(path);
-    sty_auto_fd directory = open(dirname(for_folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const struct sty_file_attributes attributes = {mode, (uid_t)-1, (gid_t)-1};
+    const char *slash = strrchr(path, '/');
+    size_t above = slash == path ? 1 : slash ? (size_t)(slash - path) : 0;
+    sty_auto_free char *folder = above ? sty_strndup(path, above) : sty_strdup(".");
+    sty_auto_fd directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0)
-        return sty_error_errno(err, code_of(errno), errno, "folder of %s", path);
-    struct sty_file_attributes attributes = {mode, (uid_t)-1, (gid_t)-1};
-    return sty_file_replace_at(directory, basename(for_name), bytes, length, &attributes, err);
-}
-
-int sty_directory_make(const char *path, mode_t mode, struct sty_error *err)
-{
-    sty_auto_free char *copy = sty_strdup(path);
-    for (char *at = copy + 1; *copy; at++) {
-        bool last = *at == '\0';
-        if (*at != '/' && !last)
-            continue;
-        *at = '\0';
-        if (mkdir(copy, mode) < 0 && errno != EEXIST)
-            return sty_error_errno(err, code_of(errno), errno, "making folder %s", copy);
-        if (last)
-            break;
-        *at = '/';
-    }
-    struct stat info;
-    if (stat(path, &info) < 0 || !S_ISDIR(info.st_mode))
-        return sty_error_set(err, STY_IO, "%s is not a folder", path);
-    return 0;
-}
-
-int sty_lock_take(int *fd, const char *path, int64_t wait_ms, struct sty_error *err)
-{
-    sty_auto_fd lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (lock < 0)
-        return sty_error_errno(err, code_of(errno), errno, "lock %s", path);
-    for (int64_t waited = 0; flock(lock, LOCK_EX | LOCK_NB) < 0; waited += 20) {
-        if (errno != EWOULDBLOCK && errno != EINTR)
-            return sty_error_errno(err, STY_IO, errno, "lock %s", path);
-        char holder[32] = "";
-        ssize_t n = pread(lock, holder, sizeof holder - 1, 0);
-        if (waited >= wait_ms)
-            return sty_error_set(err, STY_BUSY, "%s is held by process %.*s", path, n > 0 ? (int)strcspn(holder, "\n") : 1,
-                                 n > 0 ? holder : "?");
-        usleep(20000);
-    }
-    char text[32];
-    int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-    if (ftruncate(lock, 0) < 0 || pwrite(lock, text, (size_t)n, 0) < 0)
-        return sty_error_errno(err, STY_IO, errno, "lock %s", path);
-    *fd = lock;
-    lock = -1;
+        return sty_file_error(err, errno, "open", folder);
+    if (sty_file_replace_at(directory, slash ? slash + 1 : path, bytes, length, &attributes, err) < 0)
+        return sty_error_wrap(err, "in '%s'", folder);
     return 0;
 }

@@ -27,7 +27,10 @@ struct sty_file_attributes {
  */
 int sty_file_replace_at(int directory, const char *name, const void *bytes, size_t length,
                         const struct sty_file_attributes *attributes, struct sty_error *err);
-/* The two halves, for a check between them (a `validate` argv): the temp's name in `temp` (64 bytes), then commit or drop. */
+/*
+ * The two halves, for a check between them (a `validate` argv): the temp's name in `temp` (64 bytes), then commit, which
+ * leaves no temp when it fails, or drop.
+ */
 int sty_file_stage_at(char temp[64], int directory, const void *bytes, size_t length,
                       const struct sty_file_attributes *attributes, struct sty_error *err);
 int sty_file_commit_at(int directory, const char *temp, const char *name, struct sty_error *err);

@@ -16,13 +16,11 @@ static bool too_deep(const json_t *value, int left)
         return false;
     if (left == 0)
         return true;
-    json_array_foreach(value, i, child)
-    {
+    json_array_foreach (value, i, child) {
         if (too_deep(child, left - 1))
             return true;
     }
-    json_object_foreach((json_t *)value, key, child)
-    {
+    json_object_foreach ((json_t *)value, key, child) {
         if (too_deep(child, left - 1))
             return true;
     }
@@ -112,8 +110,7 @@ bool sty_json_has(const json_t *array, const char *text)
 {
     size_t i;
     const json_t *value;
-    json_array_foreach(array, i, value)
-    {
+    json_array_foreach (array, i, value) {
         if (sty_streq(json_string_value(value), text))
             return true;
     }

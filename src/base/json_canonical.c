@@ -114,7 +114,8 @@ static size_t collect_members(struct member *members, const json_t *object)
     size_t count = 0;
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)object, key, value) members[count++] = (struct member){key, value};
+    json_object_foreach ((json_t *)object, key, value)
+        members[count++] = (struct member){key, value};
     return count;
 }
 
@@ -146,8 +147,7 @@ static int write_array(struct sty_str *out, const json_t *array, int depth, stru
     size_t i;
     json_t *value;
     sty_str_append_char(out, '[');
-    json_array_foreach(array, i, value)
-    {
+    json_array_foreach (array, i, value) {
         if (i)
             sty_str_append_char(out, ',');
         if (write_value(out, value, depth + 1, err) < 0)
@@ -227,7 +227,8 @@ const char **sty_json_keys(struct sty_arena *arena, const json_t *object)
     size_t count = 0;
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)object, key, value) keys[count++] = key;
+    json_object_foreach ((json_t *)object, key, value)
+        keys[count++] = key;
     qsort(keys, count, sizeof(*keys), key_compare);
     return keys;
 }

@@ -114,8 +114,7 @@ static json_t *patched(json_t *own, const json_t *patch)
         json_decref(own);
         own = json_object();
     }
-    json_object_foreach((json_t *)patch, key, value)
-    {
+    json_object_foreach ((json_t *)patch, key, value) {
         if (json_is_null(value)) {
             json_object_del(own, key);
             continue;

@@ -170,17 +170,17 @@ static bool within(const struct version *version, const struct version *low, boo
     return true;
 }
 
-enum operator{ EQUAL, NOT_EQUAL, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL, TILDE, CARET };
+enum relation { EQUAL, NOT_EQUAL, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL, TILDE, CARET };
 
 static const struct {
     const char *text;
-    enum operator operator;
-} operators[] = {{"<=", LESS_EQUAL}, {">=", GREATER_EQUAL}, {"!=", NOT_EQUAL}, {"=", EQUAL},
+    enum relation relation;
+} relations[] = {{"<=", LESS_EQUAL}, {">=", GREATER_EQUAL}, {"!=", NOT_EQUAL}, {"=", EQUAL},
                  {"<", LESS},        {">", GREATER},        {"~", TILDE},      {"^", CARET}};
 
-static bool holds(enum operator operator, const struct version * version, const struct version * operand)
+static bool holds(enum relation relation, const struct version *version, const struct version *operand)
 {
-    switch (operator) {
+    switch (relation) {
     case EQUAL:
         return compare(version, operand) == 0;
     case NOT_EQUAL:
@@ -201,16 +201,16 @@ static bool holds(enum operator operator, const struct version * version, const 
     return false;
 }
 
-/* Moves behind the operator; `by_text` where one was written that also compares what is no version. */
-static enum operator take_operator(const char **text, bool *by_text)
+/* Moves behind the relation; `by_text` where one was written that also compares what is no version. */
+static enum relation take_relation(const char **text, bool *by_text)
 {
     *by_text = false;
-    for (size_t i = 0; i < STY_COUNT(operators); i++) {
-        if (!sty_starts_with(*text, operators[i].text))
+    for (size_t i = 0; i < STY_COUNT(relations); i++) {
+        if (!sty_starts_with(*text, relations[i].text))
             continue;
-        *text += strlen(operators[i].text);
-        *by_text = operators[i].operator== EQUAL || operators[i].operator== NOT_EQUAL;
-        return operators[i].operator;
+        *text += strlen(relations[i].text);
+        *by_text = relations[i].relation == EQUAL || relations[i].relation == NOT_EQUAL;
+        return relations[i].relation;
     }
     return EQUAL;
 }
@@ -220,7 +220,7 @@ static int satisfies(bool *out, const char *version_text, const char *constraint
     struct version version, operand;
     bool by_text;
     const char *text = constraint;
-    enum operator operator= take_operator(&text, &by_text);
+    enum relation relation = take_relation(&text, &by_text);
     text += strspn(text, " \t");
     bool operand_ordered = parse(&operand, text);
     bool plain = *text && text[strspn(text, IDENTIFIER "._+/")] == '\0';
@@ -228,10 +228,10 @@ static int satisfies(bool *out, const char *version_text, const char *constraint
         return sty_error_set(err, STY_INVALID, "'%.64s' is not a version constraint such as '>=1.4' or '~2.0'",
                              constraint);
     if (parse(&version, version_text) && operand_ordered)
-        *out = holds(operator, &version, &operand);
+        *out = holds(relation, &version, &operand);
     else
-        *out = operator== NOT_EQUAL ? strcmp(version_text, text) != 0
-               : operator== EQUAL && strcmp(version_text, text) == 0;
+        *out = relation == NOT_EQUAL ? strcmp(version_text, text) != 0
+                                     : relation == EQUAL && strcmp(version_text, text) == 0;
     return 0;
 }
 
