@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * report: what happened, written back onto the commit (design.md section 11): a text note for people, a chained record
+ * for programs. Everything goes through the outbox, whose rows are written in the transaction that ends the work, so
+ * that a report can be sent again after a crash and is never lost.
+ *
+ * Calling sequence: sty_report_*() inside the transaction that ends the work; later, outside any, sty_report_deliver().
+ */
+#include "base/json.h"
+#include "ledger/ledger.h"
+#include "source/source.h"
+#include "styrmin/error.h"
+
+/*
+ * A commit was dealt with: its state (of `commits`), the remediations it first planned and the blocked targets go into
+ * a record, and its text is written anew. Call again after a retry: the text is rewritten, a record appended.
+ */
+int sty_report_commit(struct sty_ledger *ledger, const char *commit, const json_t *blocked, struct sty_error *err);
+/* A commit that a newer one overtook before it was walked. */
+int sty_report_superseded(struct sty_ledger *ledger, const char *commit, const char *by, struct sty_error *err);
+/*
+ * Something that belongs to no commit's outcome (a heal, a restore, a request): a record on the last walked commit that
+ * changes no text. `body` is borrowed. Before the first walk there is no commit to carry it: nothing is written.
+ */
+int sty_report_event(struct sty_ledger *ledger, const char *kind, const json_t *body, struct sty_error *err);
+
+struct sty_delivery {
+    int written;     /* notes that are new in the mirror */
+    bool pushed;     /* the remote has them all */
+    char error[512]; /* why not; "" */
+};
+/*
+ * Write every undelivered note to the mirror and push (`push`: report.notes.push). A remote that is away or read only is
+ * no failure: the rows stay due, out->error says why. Fails where ledger or mirror cannot be written.
+ */
+int sty_report_deliver(struct sty_delivery *out, struct sty_ledger *ledger, struct sty_repo *repo,
+                       const struct sty_source_config *config, bool push, struct sty_error *err);
+
+/*
+ * Check the records under `name` in the mirror against the ledger before anything is added: STY_CONFLICT when records
+ * of another installation stand under our name (two installations with one name), STY_NOT_FOUND when the ledger is empty
+ * and records are there (it was lost). `*last` gets the newest record's digest, "" when there is none.
+ */
+int sty_report_verify(char last[STY_DIGEST_SIZE], struct sty_ledger *ledger, struct sty_repo *repo, const char *name,
+                      struct sty_error *err);
+/*
+ * Check one commit's record lines: canonical, chained where neighbours are known, digests right. Used on bytes that
+ * came from outside (fuzzed). `records` gets the parsed objects. STY_CORRUPT.
+ */
+int sty_records_parse(json_t **records, const char *bytes, size_t length, struct sty_error *err);
