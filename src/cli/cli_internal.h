@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* cli_internal: what commands share. */
+#include "base/str.h"
+#include "cli/cli.h"
+#include "definition/definition.h"
+#include "instance/instance.h"
+
+/* The option's value, "" for a flag that was given, NULL when it was not. */
+const char *sty_cli_option(const struct sty_cli *cli, const char *name);
+
+/* Find, decode and check the configuration. STY_USAGE with every mistake in the text's place printed to stderr. */
+int sty_configuration_load(struct sty_configuration *out, struct sty_arena *arena, const char *file,
+                           const char *state_dir, struct sty_error *err);
+
+/* One JSON document and a newline on stdout. STY_EXIT_OK, or -1 when stdout cannot be written. */
+int sty_print_json(const json_t *document, struct sty_error *err);
+/* Untrusted text made visible, on stdout. */
+void sty_print_visible(const char *text);
+enum sty_style { STY_STYLE_PLAIN, STY_STYLE_BOLD, STY_STYLE_DIM, STY_STYLE_GOOD, STY_STYLE_BAD, STY_STYLE_WARN };
+/* Text in colour where the terminal has any. */
+void sty_print_styled(const struct sty_cli *cli, enum sty_style style, const char *text);
+/* Rows of cells aligned in columns, the first row a heading; cells are made visible. Widths count code points. */
+struct sty_table {
+    size_t columns, rows;
+    const char *const *cells; /* rows x columns */
+    enum sty_style (*style)(size_t column, const char *cell); /* NULL: plain */
+};
+void sty_print_table(const struct sty_cli *cli, const struct sty_table *table);
+
+/* What check, render and explain look at: a working tree, a revision of one, or the mirror. */
+struct sty_view {
+    struct sty_repo *repo;
+    struct sty_snapshot snapshot;
+    struct sty_problems problems;
+    struct sty_catalog *catalog;
+};
+void sty_view_clear(struct sty_view *view);
+/* `directory` as it is (revision NULL), or a revision of the repository it is in. */
+int sty_view_open(struct sty_view *out, struct sty_arena *arena, const char *directory, const char *revision,
+                  struct sty_error *err);
+/* Every target of the catalog, or of those that `pattern` names. STY_NOT_FOUND lists what there is. */
+int sty_view_targets(struct sty_target **out, size_t *count, struct sty_arena *arena, const struct sty_view *view,
+                     const char *pattern, struct sty_error *err);
+void sty_print_problems(const struct sty_problems *problems);
+json_t *sty_problems_json(const struct sty_problems *problems);
+
+int sty_command_check(struct sty_cli *cli, struct sty_error *err);
+int sty_command_render(struct sty_cli *cli, struct sty_error *err);
+int sty_command_explain(struct sty_cli *cli, struct sty_error *err);
+int sty_command_version(struct sty_cli *cli, struct sty_error *err);
+int sty_command_help(struct sty_cli *cli, struct sty_error *err);
+int sty_command_completion(struct sty_cli *cli, struct sty_error *err);
+int sty_command_ledger(struct sty_cli *cli, struct sty_error *err);

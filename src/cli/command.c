@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The command table, and the one way from argv to a command: options by getopt from the rows, what the row needs opened
+ * once, errors printed once, exit codes from one place.
+ */
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cli/cli_internal.h"
+
+const struct sty_option sty_global_options[] = {
+    {"config", 'c', "FILE", "configuration; else $STYRMIN_CONFIG, ./styrmin.yaml, ~/.config/styrmin/styrmin.yaml, "
+                            "/etc/styrmin/styrmin.yaml"},
+    {"directory", 'C', "DIR", "go there first"},
+    {"state-dir", 0, "DIR", "instead of the configuration's state_dir"},
+    {"output", 'o', "text|json", "what to print on stdout"},
+    {"quiet", 'q', NULL, "print nothing but errors"},
+    {"verbose", 'v', NULL, "say more on stderr"},
+    {"no-color", 0, NULL, "no colour (as NO_COLOR does)"},
+    {"help", 'h', NULL, "help on the command"},
+    {0},
+};
+
+static const struct sty_option check_options[] = {
+    {"revision", 0, "REV", "a commit, branch or tag instead of the files as they are"}, {0}};
+static const struct sty_option render_options[] = {
+    {"tree", 0, "DIR", "the folder to read; default: this one"},
+    {"revision", 0, "REV", "a commit, branch or tag instead of the files as they are"},
+    {"content", 0, NULL, "print the text of each rendered file"},
+    {0}};
+static const struct sty_option explain_options[] = {
+    {"tree", 0, "DIR", "the folder to read; default: this one"},
+    {"revision", 0, "REV", "a commit, branch or tag instead of the files as they are"},
+    {0}};
+static const struct sty_option help_options[] = {{"man", 0, NULL, "print the manual page (mdoc)"}, {0}};
+
+const struct sty_command sty_commands[] = {
+    {"check", "[DIR] [--revision REV]", "every mistake in a working tree or revision, as file:line:column: message",
+     sty_command_check, 0, check_options},
+    {"render", "TARGET [--tree DIR] [--revision REV] [--content]", "the Instance of a target and its resources",
+     sty_command_render, 0, render_options},
+    {"explain", "TARGET [PATH] [--tree DIR] [--revision REV]", "where a value came from: file, line and layers",
+     sty_command_explain, 0, explain_options},
+    {"ledger", "check | backup FILE", "care for the local ledger", sty_command_ledger,
+     STY_NEEDS_CONFIGURATION | STY_NEEDS_LEDGER, NULL},
+    {"completion", "SHELL", "completions for bash, zsh or fish", sty_command_completion, 0, NULL},
+    {"help", "[COMMAND]", "this, or a command's options", sty_command_help, 0, help_options},
+    {"version", "", "version of the program", sty_command_version, 0, NULL},
+    {0},
+};
+
+enum { MOST_OPTIONS = 32 };
+
+/* Both option tables as one, in the order of cli->values. */
+static size_t gather(const struct sty_option *out[MOST_OPTIONS], const struct sty_command *command)
+{
+    size_t n = 0;
+    for (const struct sty_option *o = sty_global_options; o->name; o++)
+        out[n++] = o;
+    for (const struct sty_option *o = command ? command->options : NULL; o && o->name; o++)
+        out[n++] = o;
+    return n;
+}
+
+const char *sty_cli_option(const struct sty_cli *cli, const char *name)
+{
+    const struct sty_option *options[MOST_OPTIONS];
+    size_t n = gather(options, cli->command);
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(options[i]->name, name) == 0)
+            return cli->values[i];
+    return NULL;
+}
+
+static const struct sty_command *find_command(const char *name)
+{
+    for (const struct sty_command *c = sty_commands; c->name; c++)
+        if (strcmp(c->name, name) == 0)
+            return c;
+    return NULL;
+}
+
+/* The first word that is no option is the command's name; -c, -C and -o take the next word with them. */
+static const struct sty_command *command_of(int argc, char **argv, int *at)
+{
+    for (int i = 1; i < argc; i++) {
+        if (argv[i][0] != '-') {
+            *at = i;
+            return find_command(argv[i]);
+        }
+        bool alone = strcmp(argv[i], "--config") == 0 || strcmp(argv[i], "--directory") == 0 ||
+                     strcmp(argv[i], "--state-dir") == 0 || strcmp(argv[i], "--output") == 0;
+        bool letter = argv[i][1] && !argv[i][2] && strchr("cCo", argv[i][1]);
+        i += alone || letter;
+    }
+    *at = 0;
+    return NULL;
+}
+
+static int parse(struct sty_cli *cli, int argc, char **argv, struct sty_error *err)
+{
+    const struct sty_option *options[MOST_OPTIONS];
+    struct option longs[MOST_OPTIONS + 1] = {{0}};
+    sty_auto(str) letters = STY_STR_INIT;
+    size_t n = gather(options, cli->command);
+    sty_str_append(&letters, ":");
+    for (size_t i = 0; i < n; i++) {
+        longs[i] = (struct option){options[i]->name, options[i]->value ? required_argument : no_argument, NULL, 256 + (int)i};
+        if (options[i]->letter)
+            sty_str_appendf(&letters, options[i]->value ? "%c:" : "%c", options[i]->letter);
+    }
+    cli->values = sty_arena_alloc(cli->arena, MOST_OPTIONS * sizeof *cli->values);
+    optind = 1;
+    for (int got; (got = getopt_long(argc, argv, letters.data, longs, NULL)) != -1;) {
+        if (got == '?' || got == ':')
+            return sty_error_set(err, STY_USAGE, got == '?' ? "unknown option '%s'" : "option '%s' wants a value",
+                                 argv[optind - 1]);
+        for (size_t i = 0; i < n; i++)
+            if (got == 256 + (int)i || got == options[i]->letter)
+                cli->values[i] = optarg ? optarg : "";
+    }
+    cli->argument_count = (size_t)(argc - optind);
+    cli->arguments = sty_arena_alloc(cli->arena, (cli->argument_count + 1) * sizeof *cli->arguments);
+    for (size_t i = 0; i < cli->argument_count; i++)
+        cli->arguments[i] = argv[optind + (int)i];
+    return 0;
+}
+
+static int apply_globals(struct sty_cli *cli, struct sty_error *err)
+{
+    const char *output = sty_cli_option(cli, "output"), *directory = sty_cli_option(cli, "directory");
+    if (output && strcmp(output, "json") != 0 && strcmp(output, "text") != 0 && strcmp(output, "markdown") != 0)
+        return sty_error_set(err, STY_USAGE, "-o wants text or json, not '%s'", output);
+    cli->json = output && strcmp(output, "json") == 0;
+    cli->quiet = sty_cli_option(cli, "quiet") != NULL;
+    cli->verbose = sty_cli_option(cli, "verbose") != NULL;
+    cli->color = isatty(STDOUT_FILENO) && !sty_cli_option(cli, "no-color") && !getenv("NO_COLOR");
+    sty_log_configure(cli->verbose ? STY_LOG_INFO : STY_LOG_WARNING, false);
+    if (directory && chdir(directory) < 0)
+        return sty_error_set(err, STY_USAGE, "-C %s: %m", directory);
+    return 0;
+}
+
+static int prepare(struct sty_cli *cli, struct sty_error *err)
+{
+    unsigned needs = cli->command->needs;
+    if ((needs & STY_NEEDS_CONFIGURATION) &&
+        sty_configuration_load(&cli->configuration, cli->arena, sty_cli_option(cli, "config"),
+                               sty_cli_option(cli, "state-dir"), err) < 0)
+        return -1;
+    if (needs & STY_NEEDS_LEDGER)
+        return sty_ledger_open(&cli->ledger, cli->configuration.state_dir, STY_LEDGER_READ, err);
+    return 0;
+}
+
+static int exit_code(const struct sty_error *err)
+{
+    switch ((int)err->code) {
+    case STY_USAGE:
+    case STY_INVALID:
+        return STY_EXIT_USAGE;
+    case STY_BLOCKED:
+        return STY_EXIT_WAITS;
+    case STY_BUSY:
+        return STY_EXIT_BUSY;
+    default:
+        return STY_EXIT_FAILED;
+    }
+}
+
+static int run(struct sty_cli *cli, int argc, char **argv, struct sty_error *err)
+{
+    int at = 0;
+    cli->command = command_of(argc, argv, &at);
+    if (at && !cli->command)
+        return sty_error_set(err, STY_USAGE, "no command '%s'; `styrmin help` lists them", argv[at]);
+    bool version = argc == 2 && strcmp(argv[1], "--version") == 0;
+    if (!cli->command)
+        cli->command = find_command(version ? "version" : "help");
+    for (int i = at; at && i > 1; i--)
+        argv[i] = argv[i - 1];
+    if (parse(cli, at ? argc - 1 : version ? 1 : argc, at ? argv + 1 : argv, err) < 0 || apply_globals(cli, err) < 0)
+        return -1;
+    if (sty_cli_option(cli, "help")) {
+        cli->arguments = (const char *[]){cli->command->name, NULL};
+        cli->argument_count = sty_streq(cli->command->name, "help") ? 0 : 1;
+        return sty_command_help(cli, err);
+    }
+    return prepare(cli, err) < 0 ? -1 : cli->command->run(cli, err);
+}
+
+int sty_cli_main(int argc, char **argv)
+{
+    signal(SIGPIPE, SIG_IGN);
+    struct sty_error err = {STY_OK, ""};
+    struct sty_cli cli = {.arena = sty_arena_new()};
+    int code = run(&cli, argc, argv, &err);
+    if (code < 0) {
+        sty_auto(str) text = STY_STR_INIT;
+        sty_str_append_visible(&text, err.text, strlen(err.text), true);
+        fflush(stdout);
+        fprintf(stderr, "styrmin: %s\n", text.data);
+        code = exit_code(&err);
+    }
+    sty_ledger_close(cli.ledger);
+    sty_arena_free(cli.arena);
+    if (fflush(stdout) != 0 && code == STY_EXIT_OK)
+        code = STY_EXIT_FAILED;
+    return code;
+}
