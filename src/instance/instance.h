@@ -26,7 +26,8 @@
  *   command   {check:[..], apply:[..], remove:[..], timeout_ms, env:{NAME:TEXT}, user}
  * CONTENT: {"digest":DIGEST, "size":n, "holes":[HOLE]}: a blob; TEXT: "plain", or {"text":"..", "holes":[HOLE]} where a
  * secret stands. HOLE: {"n":from 0, "offset":byte in the blob or text, "reference":{from_file|from_env|from_command},
- * "escape":"none|json|html|shell|..."}: at apply the secret's escaped value is put in at the offset.
+ * "escape":"none|json|yaml|shell|html"}: at apply the secret's value, escaped by sty_escape_append(), is put in at the
+ * offset; quotes around it, where the text needs them, are in the text already. Holes are ordered by n and offset.
  * Relative argv[0] and paths in argv of commands and steps ("./actions/migrate") are relative to the driver's files.
  *
  * HEALTH: {"http":{"url","status"}} | {"tcp":{"host","port"}} | {"command":[argv]} with "timeout_ms", "interval_ms"
@@ -119,6 +120,7 @@ struct sty_resolved {
     struct sty_input inputs[4];    /* always filled, also on mistakes: who is to be resolved again, and when */
     size_t input_count;
     json_t *origins; /* pointer into the Instance -> [file, line, column]; only with `want_origins`; owned by the caller */
+    /* Texts are borrowed from the resolver. */
     const char *guard;   /* "supported_versions": a guard that is no mistake of a document; NULL: none */
     const char *message; /* first mistake or the guard's words, with file:line:column */
     const char *remedy;  /* what to do; may be NULL */
@@ -144,6 +146,12 @@ int sty_resolve_explain(json_t **out, struct sty_resolver *resolver, const struc
 enum sty_escape { STY_ESCAPE_NONE, STY_ESCAPE_YAML, STY_ESCAPE_JSON, STY_ESCAPE_SHELL, STY_ESCAPE_HTML };
 /* By the output's name: .yaml .yml .json .sh .html .htm .xml, else none; a trailing .mustache does not count. */
 enum sty_escape sty_escape_for(const char *path);
+
+/*
+ * Append `text` as a HOLE's `escape` wants it: "json" as inside JSON's double quotes, "yaml" and "shell" as inside
+ * single quotes of YAML and sh, "html" as HTML text, anything else as it is. The quotes are the caller's.
+ */
+void sty_escape_append(struct sty_str *out, const char *how, const char *text, size_t length);
 
 struct sty_template {
     const char *file; /* for messages */

@@ -37,7 +37,7 @@ struct sty_node {
 
 /* A parsed template; everything lives in the arena it was parsed into. */
 struct sty_parsed {
-    struct sty_node *nodes;
+    struct sty_node *nodes; /* one more than count: it has the template's own place */
     size_t count;
     const char *file;
 };
@@ -119,5 +119,3 @@ bool sty_place_whole(const struct sty_place *place, const struct sty_parsed *par
 void sty_escape_text(struct sty_str *out, const json_t *value);
 /* As a JSON value whose text is also good YAML. */
 void sty_escape_value(struct sty_str *out, const json_t *value);
-/* Append `text` as `how` ("none", "json", "yaml", "shell", "html") wants it; quotes around it are the caller's. */
-void sty_escape_append(struct sty_str *out, const char *how, const char *text, size_t length);

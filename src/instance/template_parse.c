@@ -264,7 +264,7 @@ static int parse_all(struct parser *parser)
 int sty_template_parse(struct sty_parsed **out, struct sty_arena *arena, const struct sty_template *template,
                        struct sty_error *err)
 {
-    struct parser parser = {.text = sty_arena_strndup(arena, template->text, template->length),
+    struct parser parser = {.text = sty_arena_memdup(arena, template->text, template->length),
                             .length = template->length,
                             .template = template,
                             .arena = arena,
@@ -278,7 +278,10 @@ int sty_template_parse(struct sty_parsed **out, struct sty_arena *arena, const s
     if (status < 0)
         return -1;
     struct sty_parsed *parsed = sty_arena_alloc(arena, sizeof(*parsed));
-    parsed->nodes = sty_arena_memdup(arena, nodes ? nodes : (void *)"", parser.count * sizeof(*nodes));
+    parsed->nodes = sty_arena_alloc(arena, (parser.count + 1) * sizeof(*nodes));
+    if (nodes)
+        memcpy(parsed->nodes, nodes, parser.count * sizeof(*nodes));
+    parsed->nodes[parser.count] = (struct sty_node){.line = template->line, .column = template->column};
     parsed->count = parser.count;
     parsed->file = sty_arena_strdup(arena, template->file);
     *out = parsed;

@@ -289,7 +289,7 @@ static const char *indented(struct sty_arena *arena, struct sty_template *partia
         sty_str_append_char(&out, partial->text[i]);
     }
     partial->length = out.length;
-    return out.length > STY_TEMPLATE_OUTPUT ? NULL : sty_arena_strndup(arena, out.data, out.length);
+    return out.length > STY_TEMPLATE_OUTPUT ? NULL : sty_arena_memdup(arena, out.data, out.length);
 }
 
 static int read_partial(struct sty_template *out, const struct render *render, const struct spot *spot)
