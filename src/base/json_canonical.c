@@ -161,7 +161,7 @@ static int write_value(struct sty_str *out, const json_t *value, int depth, stru
 {
     if (!value)
         return sty_error_set(err, STY_INVALID, "there is no value");
-    if (depth > STY_JSON_DEPTH)
+    if (depth > STY_JSON_DEPTH && (json_is_object(value) || json_is_array(value)))
         return sty_error_set(err, STY_LIMIT, "nested deeper than %d", STY_JSON_DEPTH);
     switch (json_typeof(value)) {
     case JSON_OBJECT:
@@ -190,8 +190,7 @@ static int write_value(struct sty_str *out, const json_t *value, int depth, stru
 int sty_json_canonical(struct sty_str *out, const json_t *value, struct sty_error *err)
 {
     size_t before = out->length;
-    int depth = json_is_object(value) || json_is_array(value) ? 1 : 0;
-    if (write_value(out, value, depth, err) == 0)
+    if (write_value(out, value, 1, err) == 0)
         return 0;
     out->length = before;
     if (out->capacity)
