@@ -44,7 +44,8 @@ void sty_problems_sort(struct sty_problems *problems);
 /*
  * A decoded YAML document. `value` follows the schema's types: where a string is wanted a plain scalar's own text was
  * taken; defaults of the schema are filled in. `marks` maps the JSON pointer of each value (and of each key's value)
- * that stood in the text to [line, column].
+ * that stood in the text to [line, column], or [line, column, "text"] where a plain scalar was typed by the core schema
+ * and its own text is not what the value prints as (1.10): whoever wants a string takes that.
  */
 struct sty_decoded {
     json_t *value; /* NULL: could not be decoded; owned by the arena */
@@ -78,7 +79,8 @@ bool sty_stream_decode(struct sty_stream_document **out, size_t *count, const st
  * that hold numbers are not converted, except that numbers become text where only a string is allowed. `value` is
  * changed in place by defaults. For each mistake one problem at `where`, its message starting with the pointer.
  */
-bool sty_schema_check(json_t *value, const char *schema, const struct sty_problem *where, struct sty_problems *problems);
+bool sty_schema_check(json_t *value, const char *schema, const struct sty_problem *where,
+                      struct sty_problems *problems);
 
 /* Line and column of what `pointer` names, or of its nearest parent that has one. */
 void sty_marks_find(int *line, int *column, const json_t *marks, const char *pointer);
@@ -97,6 +99,7 @@ struct sty_document {
     enum sty_kind kind;
     const char *key;
     const char *path;   /* below source.path */
+    const char *folder; /* a driver's: the path without the file's name; else NULL */
     const char *blob;   /* object id of the file */
     int index;          /* in its file, from 0 */
     bool valid;         /* no mistake in it */
@@ -106,7 +109,8 @@ struct sty_document {
 };
 /* value, marks as one JSON text (for the store) and back. Text: malloc'd. */
 char *sty_document_pack(const struct sty_document *document);
-int sty_document_unpack(struct sty_document *document, struct sty_arena *arena, const char *text, struct sty_error *err);
+int sty_document_unpack(struct sty_document *document, struct sty_arena *arena, const char *text,
+                        struct sty_error *err);
 
 /*
  * What the last walk knew (the ledger's `documents`, behind functions so that this stage needs no ledger). All NULL:
@@ -129,7 +133,7 @@ struct sty_document_store {
 
 struct sty_catalog;
 struct sty_catalog_base {
-    const char *tree; /* of the last walk; NULL: none */
+    const char *tree;                       /* of the last walk; NULL: none */
     const struct sty_document_store *store; /* NULL: none */
 };
 /*
@@ -153,8 +157,8 @@ int sty_catalog_list(const struct sty_document ***out, size_t *count, const stru
 /* One file that the commit touched: what the store should hold for it from now on. */
 struct sty_catalog_file {
     const char *path;
-    const char *blob;     /* NULL: the file is gone */
-    bool readable;        /* false: every row last read from it stays, marked stale */
+    const char *blob;                     /* NULL: the file is gone */
+    bool readable;                        /* false: every row last read from it stays, marked stale */
     const struct sty_document *documents; /* when readable */
     size_t count;
 };
@@ -186,7 +190,7 @@ struct sty_cluster {
     const struct sty_document *document;
 };
 struct sty_budget {
-    int64_t deletes;        /* -1: none given (unlimited) */
+    int64_t deletes; /* -1: none given (unlimited) */
     bool deletes_percent;
     int64_t changes;
     bool changes_percent;
@@ -194,7 +198,7 @@ struct sty_budget {
 struct sty_environment {
     const char *name;
     const json_t *config;
-    const json_t *clusters; /* array of names, or NULL */
+    const json_t *clusters;       /* array of names, one name, or NULL */
     const json_t *cluster_labels; /* object, or NULL */
     struct sty_budget budget;
     bool review_required;
@@ -206,9 +210,9 @@ struct sty_deployment {
     const json_t *labels;
     const char *renamed_from; /* NULL: none */
     const char *driver, *driver_version;
-    const char *version;      /* NULL: the driver's default_version */
-    const char *application;  /* NULL: the driver's name */
-    const char *namespace;    /* never NULL: defaults to the name */
+    const char *version;     /* NULL: the driver's default_version */
+    const char *application; /* NULL: the driver's name */
+    const char *namespace;   /* never NULL: defaults to the name */
     const json_t *parameters, *config, *components;
     bool stopped;             /* lifecycle */
     const json_t *depends_on; /* array */

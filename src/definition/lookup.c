@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a name means in this commit: documents of touched files, and of the store for all other files.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "definition/catalog_internal.h"
+
+/* A row of the store counts unless its file was read again, or is gone. */
+static bool still_counts(const struct sty_catalog *catalog, struct sty_document *row)
+{
+    const struct sty_catalog_file *file = sty_catalog_touched(catalog, row->path);
+    if (!file)
+        return true;
+    row->stale = file->blob && !file->readable;
+    return row->stale;
+}
+
+int sty_catalog_find(const struct sty_document **out, bool *twice, const struct sty_catalog *catalog,
+                     enum sty_kind kind, const char *key, struct sty_error *err)
+{
+    struct sty_document *rows = NULL;
+    size_t count = 0, found = 0;
+    const struct sty_document *one = NULL, like = {.kind = kind, .key = key};
+    for (const struct sty_chain *link = sty_map_get(&catalog->by_key, sty_catalog_slot(catalog->arena, kind, key));
+         link; link = link->next, found++)
+        one = link->document;
+    if (catalog->store && catalog->store->find(catalog->store->self, &rows, &count, catalog->arena, &like, err) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        if (still_counts(catalog, &rows[i])) {
+            one = &rows[i];
+            found++;
+        }
+    *twice = found > 1;
+    *out = found == 1 ? one : NULL;
+    return 0;
+}
+
+struct list {
+    const struct sty_document **items;
+    size_t count;
+};
+
+static bool of_environment(const struct sty_document *document, const char *environment)
+{
+    size_t n = environment ? strlen(environment) : 0;
+    return !environment || (strncmp(document->key, environment, n) == 0 && document->key[n] == '/');
+}
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp((*(const struct sty_document *const *)a)->key, (*(const struct sty_document *const *)b)->key);
+}
+
+/* Ordered by key, without those that stand more than once. */
+static void settle(struct list *list)
+{
+    size_t kept = 0;
+    if (list->count)
+        qsort(list->items, list->count, sizeof *list->items, compare);
+    for (size_t i = 0; i < list->count;) {
+        size_t end = i + 1;
+        while (end < list->count && strcmp(list->items[end]->key, list->items[i]->key) == 0)
+            end++;
+        if (end == i + 1)
+            list->items[kept++] = list->items[i];
+        i = end;
+    }
+    list->count = kept;
+}
+
+struct rows {
+    struct sty_document *items;
+    size_t count;
+};
+
+static int stored(struct rows *rows, const struct sty_catalog *catalog, enum sty_kind kind, const char *environment,
+                  struct sty_error *err)
+{
+    const struct sty_document_store *store = catalog->store;
+    const struct sty_document like = {.kind = kind};
+    if (!store)
+        return 0;
+    if (kind == STY_KIND_DEPLOYMENT && environment)
+        return store->of_environment(store->self, &rows->items, &rows->count, catalog->arena, environment, err);
+    return store->find(store->self, &rows->items, &rows->count, catalog->arena, &like, err);
+}
+
+int sty_catalog_list(const struct sty_document ***out, size_t *count, const struct sty_catalog *catalog,
+                     enum sty_kind kind, const char *environment, struct sty_error *err)
+{
+    struct rows rows = {NULL, 0};
+    size_t touched = 0;
+    if (stored(&rows, catalog, kind, environment, err) < 0)
+        return -1;
+    for (size_t i = 0; i < catalog->file_count; i++)
+        touched += catalog->files[i].readable ? catalog->files[i].count : 0;
+    struct list list = {sty_arena_alloc(catalog->arena, (rows.count + touched + 1) * sizeof(void *)), 0};
+    for (size_t i = 0; i < rows.count; i++)
+        if (still_counts(catalog, &rows.items[i]))
+            list.items[list.count++] = &rows.items[i];
+    for (size_t f = 0; f < catalog->file_count; f++) {
+        const struct sty_catalog_file *file = &catalog->files[f];
+        for (size_t i = 0; file->readable && i < file->count; i++)
+            if (file->documents[i].kind == kind && of_environment(&file->documents[i], environment))
+                list.items[list.count++] = &file->documents[i];
+    }
+    settle(&list);
+    *out = list.items;
+    *count = list.count;
+    return 0;
+}
+
+static bool has_labels(const json_t *labels, const json_t *wanted)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach ((json_t *)wanted, key, value) {
+        if (!json_equal(json_object_get(labels, key), value))
+            return false;
+    }
+    return true;
+}
+
+static int place_by_labels(const char ***out, size_t *count, bool *complete, const struct sty_catalog *catalog,
+                           const struct sty_environment *environment, struct sty_error *err)
+{
+    const struct sty_document **clusters = NULL;
+    size_t n = 0, kept = 0;
+    if (sty_catalog_list(&clusters, &n, catalog, STY_KIND_CLUSTER, NULL, err) < 0)
+        return -1;
+    const char **names = sty_arena_alloc(catalog->arena, (n + 1) * sizeof *names);
+    for (size_t i = 0; i < n; i++) {
+        *complete = *complete && clusters[i]->valid && !clusters[i]->stale;
+        if (!clusters[i]->valid)
+            continue;
+        struct sty_cluster cluster;
+        sty_cluster_read(&cluster, clusters[i]);
+        if (has_labels(cluster.labels, environment->cluster_labels))
+            names[kept++] = cluster.name;
+    }
+    for (size_t i = 0; i < catalog->unreadable_count; i++)
+        *complete = *complete && !sty_starts_with(catalog->unreadable[i], "clusters/");
+    *out = names;
+    *count = kept;
+    return 0;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+int sty_catalog_place(const char ***out, size_t *count, bool *complete, const struct sty_catalog *catalog,
+                      const struct sty_environment *environment, struct sty_error *err)
+{
+    *complete = true;
+    if (environment->cluster_labels)
+        return place_by_labels(out, count, complete, catalog, environment, err);
+    const json_t *clusters = environment->clusters;
+    size_t n = json_is_string(clusters) ? 1 : json_array_size(clusters), kept = 0;
+    const char **names = sty_arena_alloc(catalog->arena, (n + 1) * sizeof *names);
+    for (size_t i = 0; i < n; i++)
+        names[i] = json_string_value(json_is_string(clusters) ? clusters : json_array_get(clusters, i));
+    if (n)
+        qsort(names, n, sizeof *names, compare_names);
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || strcmp(names[i], names[i - 1]) != 0)
+            names[kept++] = names[i];
+    *out = names;
+    *count = kept;
+    return 0;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Mistakes are collected, not thrown: a person sees all of them at once, each with its place.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "definition/definition.h"
+
+enum { MOST = 1000 };
+
+void sty_problems_init(struct sty_problems *problems, struct sty_arena *arena)
+{
+    *problems = (struct sty_problems){.arena = arena};
+}
+
+static const char *copy(struct sty_arena *arena, const char *text)
+{
+    return text ? sty_arena_strdup(arena, text) : NULL;
+}
+
+void sty_problems_add(struct sty_problems *problems, const struct sty_problem *where, const char *format, ...)
+{
+    struct sty_arena *arena = problems->arena;
+    problems->errors += !where->warning;
+    if (problems->count == MOST) {
+        problems->items[MOST - 1] = (struct sty_problem){
+            .file = where->file ? copy(arena, where->file) : "",
+            .message = sty_arena_printf(arena, "%zu mistakes in all; the rest is not shown", problems->errors)};
+        return;
+    }
+    if (!problems->items)
+        problems->items = sty_arena_alloc(arena, MOST * sizeof *problems->items);
+    char message[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    struct sty_problem problem = *where;
+    problem.file = copy(arena, where->file ? where->file : "");
+    problem.document = copy(arena, where->document);
+    problem.message = copy(arena, message);
+    problems->items[problems->count++] = problem;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct sty_problem *x = a, *y = b;
+    int order = strcmp(x->file, y->file);
+    if (order == 0)
+        order = (x->line > y->line) - (x->line < y->line);
+    if (order == 0)
+        order = (x->column > y->column) - (x->column < y->column);
+    return order ? order : strcmp(x->message, y->message);
+}
+
+void sty_problems_sort(struct sty_problems *problems)
+{
+    if (problems->count)
+        qsort(problems->items, problems->count, sizeof *problems->items, compare);
+}
