@@ -34,6 +34,10 @@ static json_t *move_normal(json_t *value, struct sty_error *err)
 
 static json_t *run_normal(json_t *args, struct sty_error *err)
 {
+    static const struct sty_typed typed[] = {
+        {"command", JSON_ARRAY}, {"verify", JSON_ARRAY}, {"once", JSON_TRUE}, {"retries", JSON_INTEGER}};
+    if (sty_normal_types(args, typed, STY_COUNT(typed), err) < 0)
+        return NULL;
     sty_normal_default(args, "once", json_false());
     sty_normal_default(args, "env", json_object());
     sty_normal_default(args, "secrets", json_object());
@@ -45,6 +49,9 @@ static json_t *run_normal(json_t *args, struct sty_error *err)
 
 static json_t *http_normal(json_t *args, struct sty_error *err)
 {
+    static const struct sty_typed typed[] = {{"status", JSON_INTEGER}};
+    if (sty_normal_types(args, typed, STY_COUNT(typed), err) < 0)
+        return NULL;
     sty_normal_default(args, "status", json_integer(200));
     sty_normal_default(args, "method", json_string("GET"));
     if (sty_normal_duration(args, "timeout", "timeout_ms", WAIT_TIMEOUT_MS, err) < 0 ||
@@ -56,6 +63,8 @@ static json_t *http_normal(json_t *args, struct sty_error *err)
 static json_t *wait_normal(json_t *args, struct sty_error *err)
 {
     bool component = json_object_get(args, "component");
+    if (component && json_object_get(args, "duration"))
+        return sty_error_set(err, STY_INVALID, "give one of component and duration"), NULL;
     if (sty_normal_duration(args, "timeout", "timeout_ms", component ? WAIT_TIMEOUT_MS : -1, err) < 0 ||
         sty_normal_duration(args, "duration", "duration_ms", -1, err) < 0)
         return NULL;

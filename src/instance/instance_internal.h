@@ -214,6 +214,12 @@ int sty_normal_duration(json_t *object, const char *from, const char *to, int64_
 /* Four octal digits; absent: `otherwise`. */
 int sty_normal_mode(json_t *object, const char *otherwise, struct sty_error *err);
 int sty_normal_path(json_t *object, const char *key, struct sty_error *err);
+/* The manifest's schema lets a template stand for a number, a boolean or a list; what it became must be one. */
+struct sty_typed {
+    const char *key;
+    json_type type; /* JSON_TRUE: a boolean */
+};
+int sty_normal_types(const json_t *object, const struct sty_typed *typed, size_t count, struct sty_error *err);
 /* A key that is not there becomes null, or an empty map or list. */
 void sty_normal_null(json_t *object, const char *key);
 void sty_normal_default(json_t *object, const char *key, json_t *otherwise);

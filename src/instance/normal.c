@@ -45,6 +45,22 @@ int sty_normal_path(json_t *object, const char *key, struct sty_error *err)
     return 0;
 }
 
+static const char *type_name(json_type type)
+{
+    return type == JSON_ARRAY ? "a list" : type == JSON_INTEGER ? "an integer" : "a boolean";
+}
+
+int sty_normal_types(const json_t *object, const struct sty_typed *typed, size_t count, struct sty_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        const json_t *value = json_object_get(object, typed[i].key);
+        bool boolean = typed[i].type == JSON_TRUE && json_is_boolean(value);
+        if (value && !boolean && json_typeof(value) != typed[i].type)
+            return sty_error_set(err, STY_INVALID, "%s: wants %s", typed[i].key, type_name(typed[i].type));
+    }
+    return 0;
+}
+
 void sty_normal_null(json_t *object, const char *key)
 {
     if (!json_object_get(object, key))

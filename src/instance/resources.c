@@ -19,6 +19,9 @@ static int directory_normal(json_t *spec, struct sty_error *err)
 
 static int file_normal(json_t *spec, struct sty_error *err)
 {
+    static const struct sty_typed typed[] = {{"validate", JSON_ARRAY}};
+    if (sty_normal_types(spec, typed, STY_COUNT(typed), err) < 0)
+        return -1;
     sty_normal_null(spec, "owner");
     sty_normal_null(spec, "group");
     sty_normal_null(spec, "validate");
@@ -32,6 +35,9 @@ static int symlink_normal(json_t *spec, struct sty_error *err)
 
 static int process_normal(json_t *spec, struct sty_error *err)
 {
+    static const struct sty_typed typed[] = {{"command", JSON_ARRAY}};
+    if (sty_normal_types(spec, typed, STY_COUNT(typed), err) < 0)
+        return -1;
     sty_normal_default(spec, "env", json_object());
     sty_normal_null(spec, "user");
     sty_normal_null(spec, "directory");
@@ -41,6 +47,9 @@ static int process_normal(json_t *spec, struct sty_error *err)
 
 static int command_normal(json_t *spec, struct sty_error *err)
 {
+    static const struct sty_typed typed[] = {{"check", JSON_ARRAY}, {"apply", JSON_ARRAY}, {"remove", JSON_ARRAY}};
+    if (sty_normal_types(spec, typed, STY_COUNT(typed), err) < 0)
+        return -1;
     sty_normal_default(spec, "env", json_object());
     sty_normal_default(spec, "remove", json_array());
     sty_normal_null(spec, "user");

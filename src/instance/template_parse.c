@@ -132,6 +132,8 @@ static int read_tag(struct parser *parser, struct tag *tag, size_t begin)
         stop--;
     tag->name = parser->text + at;
     tag->length = stop - at;
+    if (memchr(tag->name, 0, tag->length))
+        return fail(parser, begin, "a tag has a NUL byte in it");
     find_line(parser, tag);
     return 0;
 }
