@@ -9,24 +9,24 @@
  * STYRMIN_FAILPOINT_COUNT=FILE      at exit, append "NAME count" per line: what a run passed through
  */
 #define STY_FAILPOINTS(X)                                                                                              \
-    X(ledger_begin, "ledger.begin")       /* before a write transaction begins */                                      \
-    X(ledger_commit, "ledger.commit")     /* before COMMIT */                                                          \
+    X(ledger_begin, "ledger.begin")         /* before a write transaction begins */                                    \
+    X(ledger_commit, "ledger.commit")       /* before COMMIT */                                                        \
     X(ledger_committed, "ledger.committed") /* after COMMIT */                                                         \
-    X(mirror_write, "mirror.write")       /* before a fetch stores what it got */                                      \
-    X(notes_write, "notes.write")         /* before a notes ref moves */                                               \
-    X(notes_push, "notes.push")           /* before notes are pushed */                                                \
-    X(file_stage, "file.stage")           /* before a temp file is written */                                          \
-    X(file_commit, "file.commit")         /* before its rename */                                                      \
-    X(file_committed, "file.committed")   /* after its rename */                                                       \
-    X(resource_apply, "resource.apply")   /* before a resource is applied */                                           \
+    X(mirror_write, "mirror.write")         /* before a fetch stores what it got */                                    \
+    X(notes_write, "notes.write")           /* before a notes ref moves */                                             \
+    X(notes_push, "notes.push")             /* before notes are pushed */                                              \
+    X(file_stage, "file.stage")             /* before a temp file is written */                                        \
+    X(file_commit, "file.commit")           /* before its rename */                                                    \
+    X(file_committed, "file.committed")     /* after its rename */                                                     \
+    X(resource_apply, "resource.apply")     /* before a resource is applied */                                         \
     X(resource_applied, "resource.applied")                                                                            \
     X(resource_remove, "resource.remove") /* before a resource is removed */                                           \
     X(resource_removed, "resource.removed")                                                                            \
-    X(launch_spawn, "launch.spawn")       /* before a step's or managed process' launcher starts */                    \
-    X(launch_spawned, "launch.spawned")   /* when it runs */                                                           \
-    X(launch_ended, "launch.ended")       /* when its end was seen, before that is recorded */                         \
-    X(step_begin, "step.begin")           /* when a step is recorded as running, before it acts */                     \
-    X(step_acted, "step.acted")           /* when it has acted, before the result is recorded */
+    X(launch_spawn, "launch.spawn")     /* before a step's or managed process' launcher starts */                      \
+    X(launch_spawned, "launch.spawned") /* when it runs */                                                             \
+    X(launch_ended, "launch.ended")     /* when its end was seen, before that is recorded */                           \
+    X(step_begin, "step.begin")         /* when a step is recorded as running, before it acts */                       \
+    X(step_acted, "step.acted")         /* when it has acted, before the result is recorded */
 
 enum sty_failpoint_id {
 #define STY_FAILPOINT_ENUM(id, name) STY_FAILPOINT_##id,

@@ -17,8 +17,8 @@ int sty_file_read(struct sty_str *out, const char *path, size_t limit, struct st
 int sty_file_read_at(struct sty_str *out, int directory, const char *path, size_t limit, struct sty_error *err);
 
 struct sty_file_attributes {
-    mode_t mode;  /* permission bits */
-    uid_t uid;    /* (uid_t)-1: as it comes */
+    mode_t mode; /* permission bits */
+    uid_t uid;   /* (uid_t)-1: as it comes */
     gid_t gid;
 };
 /*

@@ -7,18 +7,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct sty_map_entry {
+    char *key;
+    void *value;
+};
 struct sty_map {
-    struct sty_map_entry {
-        char *key;
-        void *value;
-    } *entries; /* in insertion order; key is NULL where removed */
-    size_t used;  /* entries in use or removed: walk i = 0 .. used-1, skip key == NULL */
-    size_t count; /* live entries */
+    struct sty_map_entry *entries; /* in insertion order; key is NULL where removed */
+    size_t used;                   /* entries in use or removed: walk i = 0 .. used-1, skip key == NULL */
+    size_t count;                  /* live entries */
     size_t capacity;
     size_t *slots;
     size_t slot_count;
 };
-#define STY_MAP_INIT {0}
+#define STY_MAP_INIT                                                                                                   \
+    {                                                                                                                  \
+        0                                                                                                              \
+    }
 
 void sty_map_clear(struct sty_map *map);
 void *sty_map_get(const struct sty_map *map, const char *key); /* NULL: absent */

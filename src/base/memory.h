@@ -34,10 +34,15 @@ char *sty_sprintf(const char *format, ...) __attribute__((format(printf, 1, 2)))
     {                                                                                                                  \
         sty_##thing##_free(*p);                                                                                        \
     }
-#define sty_take(p) ({ __typeof__(p) sty_taken_ = (p); (p) = NULL; sty_taken_; })
+#define sty_take(p)                                                                                                    \
+    ({                                                                                                                 \
+        __typeof__(p) sty_taken_ = (p);                                                                                \
+        (p) = NULL;                                                                                                    \
+        sty_taken_;                                                                                                    \
+    })
 
 void sty_free_pointer(void *pointer_to_pointer);
-void sty_close_fd(int *fd);           /* closes unless negative; keeps errno */
+void sty_close_fd(int *fd); /* closes unless negative; keeps errno */
 void sty_close_file(void *file_pointer);
 
 #define STY_COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -23,7 +23,7 @@ struct sty_process_spec {
     int64_t timeout_ms;  /* then its whole session is killed; 0 is not allowed */
 };
 struct sty_process_result {
-    int status;        /* exit status, or 128 + signal */
+    int status; /* exit status, or 128 + signal */
     bool timed_out;
     struct sty_str output;
     struct sty_str error;

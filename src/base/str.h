@@ -18,7 +18,10 @@ struct sty_str {
     size_t capacity; /* 0: data is not ours yet */
 };
 extern char sty_str_empty[];
-#define STY_STR_INIT {sty_str_empty, 0, 0}
+#define STY_STR_INIT                                                                                                   \
+    {                                                                                                                  \
+        sty_str_empty, 0, 0                                                                                            \
+    }
 
 void sty_str_clear(struct sty_str *str); /* frees, usable again */
 void sty_str_reset(struct sty_str *str); /* length 0, keeps the memory */

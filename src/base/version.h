@@ -7,7 +7,12 @@
 #include <stdbool.h>
 #include "styrmin/error.h"
 
-enum sty_version_order { STY_VERSION_OLDER = -1, STY_VERSION_SAME = 0, STY_VERSION_NEWER = 1, STY_VERSION_NO_ORDER = 2 };
+enum sty_version_order {
+    STY_VERSION_OLDER = -1,
+    STY_VERSION_SAME = 0,
+    STY_VERSION_NEWER = 1,
+    STY_VERSION_NO_ORDER = 2
+};
 
 /* How `b` stands to `a`. Texts that are equal are SAME even when they are no versions. Build metadata is ignored. */
 enum sty_version_order sty_version_compare(const char *a, const char *b);

@@ -122,7 +122,7 @@ static void test_replace(void **state)
     holds("a", "three");
     assert_int_equal(stat("a", &after), 0);
     assert_int_equal(after.st_mode & 07777, 0644); /* whatever the umask */
-    assert_int_equal(read(reader, old, 3), 3); /* who had it open goes on with the old one */
+    assert_int_equal(read(reader, old, 3), 3);     /* who had it open goes on with the old one */
     assert_string_equal(old, "one");
     assert_int_equal(entries("."), 1);
 }
