@@ -36,7 +36,9 @@ static json_t *run_normal(json_t *args, struct sty_error *err)
 {
     static const struct sty_typed typed[] = {
         {"command", JSON_ARRAY}, {"verify", JSON_ARRAY}, {"once", JSON_TRUE}, {"retries", JSON_INTEGER}};
-    if (sty_normal_types(args, typed, STY_COUNT(typed), err) < 0)
+    if (sty_normal_types(args, typed, STY_COUNT(typed), err) < 0 ||
+        sty_normal_env(json_object_get(args, "env"), err) < 0 ||
+        sty_normal_secrets(json_object_get(args, "secrets"), err) < 0)
         return NULL;
     sty_normal_default(args, "once", json_false());
     sty_normal_default(args, "env", json_object());

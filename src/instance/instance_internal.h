@@ -220,6 +220,9 @@ struct sty_typed {
     json_type type; /* JSON_TRUE: a boolean */
 };
 int sty_normal_types(const json_t *object, const struct sty_typed *typed, size_t count, struct sty_error *err);
+/* Keys that become names: of environment variables, of a secret's file. */
+int sty_normal_env(const json_t *env, struct sty_error *err);
+int sty_normal_secrets(const json_t *secrets, struct sty_error *err);
 /* A key that is not there becomes null, or an empty map or list. */
 void sty_normal_null(json_t *object, const char *key);
 void sty_normal_default(json_t *object, const char *key, json_t *otherwise);

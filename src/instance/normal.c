@@ -61,6 +61,28 @@ int sty_normal_types(const json_t *object, const struct sty_typed *typed, size_t
     return 0;
 }
 
+int sty_normal_env(const json_t *env, struct sty_error *err)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach ((json_t *)env, name, value) {
+        if (!*name || strchr(name, '='))
+            return sty_error_set(err, STY_INVALID, "'%s' cannot be the name of an environment variable", name);
+    }
+    return 0;
+}
+
+int sty_normal_secrets(const json_t *secrets, struct sty_error *err)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach ((json_t *)secrets, name, value) {
+        if (!*name || *name == '.' || strchr(name, '/'))
+            return sty_error_set(err, STY_INVALID, "'%s' cannot be the name of a secret's file", name);
+    }
+    return 0;
+}
+
 void sty_normal_null(json_t *object, const char *key)
 {
     if (!json_object_get(object, key))

@@ -83,7 +83,8 @@ static bool open_cluster(struct sty_work *work, const struct sty_problems *probl
     const struct sty_document *environment = work->environment->found.document;
     if (found->document || found->twice || !environment || !environment->valid)
         return false;
-    struct sty_problem place = sty_place_in(environment, "/spec");
+    struct sty_problem place = sty_place_in(
+        environment, sty_json_pointer(environment->value, "/spec/cluster") ? "/spec/cluster" : "/spec/clusters");
     place.document = work->label;
     advise(work,
            sty_arena_printf(work->resolver->arena, "add clusters/%s.yaml, or correct spec.cluster of environment %s",

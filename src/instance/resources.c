@@ -36,7 +36,8 @@ static int symlink_normal(json_t *spec, struct sty_error *err)
 static int process_normal(json_t *spec, struct sty_error *err)
 {
     static const struct sty_typed typed[] = {{"command", JSON_ARRAY}};
-    if (sty_normal_types(spec, typed, STY_COUNT(typed), err) < 0)
+    if (sty_normal_types(spec, typed, STY_COUNT(typed), err) < 0 ||
+        sty_normal_env(json_object_get(spec, "env"), err) < 0)
         return -1;
     sty_normal_default(spec, "env", json_object());
     sty_normal_null(spec, "user");
@@ -48,7 +49,8 @@ static int process_normal(json_t *spec, struct sty_error *err)
 static int command_normal(json_t *spec, struct sty_error *err)
 {
     static const struct sty_typed typed[] = {{"check", JSON_ARRAY}, {"apply", JSON_ARRAY}, {"remove", JSON_ARRAY}};
-    if (sty_normal_types(spec, typed, STY_COUNT(typed), err) < 0)
+    if (sty_normal_types(spec, typed, STY_COUNT(typed), err) < 0 ||
+        sty_normal_env(json_object_get(spec, "env"), err) < 0)
         return -1;
     sty_normal_default(spec, "env", json_object());
     sty_normal_default(spec, "remove", json_array());
