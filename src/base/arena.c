@@ -97,6 +97,14 @@ void *sty_arena_alloc(struct sty_arena *arena, size_t size)
     return p;
 }
 
+char *sty_arena_strndup(struct sty_arena *arena, const char *text, size_t length)
+{
+    size_t n = strnlen(text, length);
+    char *copy = sty_arena_alloc(arena, n + 1);
+    memcpy(copy, text, n);
+    return copy;
+}
+
 void *sty_arena_memdup(struct sty_arena *arena, const void *bytes, size_t length)
 {
     void *copy = sty_arena_alloc(arena, length);

@@ -15,11 +15,11 @@
 
 enum sty_exit {
     STY_EXIT_OK = 0,
-    STY_EXIT_FAILED = 1,   /* something failed, now or still */
-    STY_EXIT_USAGE = 2,    /* wrong usage, configuration, definitions */
-    STY_EXIT_CHANGES = 3,  /* with --exit-code: changes or drift */
-    STY_EXIT_WAITS = 4,    /* nothing failed, something waits for a person */
-    STY_EXIT_BUSY = 75     /* another process holds the state directory */
+    STY_EXIT_FAILED = 1,  /* something failed, now or still */
+    STY_EXIT_USAGE = 2,   /* wrong usage, configuration, definitions */
+    STY_EXIT_CHANGES = 3, /* with --exit-code: changes or drift */
+    STY_EXIT_WAITS = 4,   /* nothing failed, something waits for a person */
+    STY_EXIT_BUSY = 75    /* another process holds the state directory */
 };
 
 struct sty_option {
@@ -31,11 +31,11 @@ struct sty_option {
 
 /* styrmin.yaml, decoded by schemas/configuration.json; everything in the arena. */
 struct sty_configuration {
-    const char *file;      /* NULL: none was found */
-    const json_t *value;   /* defaults filled in */
+    const char *file;    /* NULL: none was found */
+    const json_t *value; /* defaults filled in */
     struct sty_source_config source;
     const char *state_dir;
-    const char *const *allow;  /* host.allow */
+    const char *const *allow; /* host.allow */
 };
 
 enum sty_needs { STY_NEEDS_CONFIGURATION = 1, STY_NEEDS_LEDGER = 2 };
@@ -45,7 +45,8 @@ struct sty_cli {
     const struct sty_command *command;
     const char **arguments; /* what is no option; NULL-terminated */
     size_t argument_count;
-    const char **values;    /* by the option's place in `globals` then the command's options; "" for a flag that was given */
+    const char *
+        *values; /* by the option's place in `globals` then the command's options; "" for a flag that was given */
     bool json, quiet, verbose, color;
     struct sty_configuration configuration; /* STY_NEEDS_CONFIGURATION */
     struct sty_ledger *ledger;              /* STY_NEEDS_LEDGER: opened for reading */
@@ -53,8 +54,8 @@ struct sty_cli {
 
 struct sty_command {
     const char *name;
-    const char *synopsis;  /* "[DIR] [--revision REV]" */
-    const char *summary;   /* one line */
+    const char *synopsis;                                   /* "[DIR] [--revision REV]" */
+    const char *summary;                                    /* one line */
     int (*run)(struct sty_cli *cli, struct sty_error *err); /* enum sty_exit; -1 with err: the code decides */
     unsigned needs;
     const struct sty_option *options; /* ended by a row without a name; NULL: none */

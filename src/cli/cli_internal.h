@@ -23,7 +23,7 @@ void sty_print_styled(const struct sty_cli *cli, enum sty_style style, const cha
 /* Rows of cells aligned in columns, the first row a heading; cells are made visible. Widths count code points. */
 struct sty_table {
     size_t columns, rows;
-    const char *const *cells; /* rows x columns */
+    const char *const *cells;                                 /* rows x columns */
     enum sty_style (*style)(size_t column, const char *cell); /* NULL: plain */
 };
 void sty_print_table(const struct sty_cli *cli, const struct sty_table *table);

@@ -14,8 +14,9 @@
 #include "cli/cli_internal.h"
 
 const struct sty_option sty_global_options[] = {
-    {"config", 'c', "FILE", "configuration; else $STYRMIN_CONFIG, ./styrmin.yaml, ~/.config/styrmin/styrmin.yaml, "
-                            "/etc/styrmin/styrmin.yaml"},
+    {"config", 'c', "FILE",
+     "configuration; else $STYRMIN_CONFIG, ./styrmin.yaml, ~/.config/styrmin/styrmin.yaml, "
+     "/etc/styrmin/styrmin.yaml"},
     {"directory", 'C', "DIR", "go there first"},
     {"state-dir", 0, "DIR", "instead of the configuration's state_dir"},
     {"output", 'o', "text|json", "what to print on stdout"},
@@ -110,7 +111,8 @@ static int parse(struct sty_cli *cli, int argc, char **argv, struct sty_error *e
     size_t n = gather(options, cli->command);
     sty_str_append(&letters, ":");
     for (size_t i = 0; i < n; i++) {
-        longs[i] = (struct option){options[i]->name, options[i]->value ? required_argument : no_argument, NULL, 256 + (int)i};
+        longs[i] =
+            (struct option){options[i]->name, options[i]->value ? required_argument : no_argument, NULL, 256 + (int)i};
         if (options[i]->letter)
             sty_str_appendf(&letters, options[i]->value ? "%c:" : "%c", options[i]->letter);
     }

@@ -54,14 +54,16 @@ int sty_command_check(struct sty_cli *cli, struct sty_error *err)
     }
     sty_print_problems(&view.problems);
     if (!cli->quiet && view.problems.errors)
-        printf("%zu mistake%s in %zu documents\n", view.problems.errors, view.problems.errors == 1 ? "" : "s", documents);
+        printf("%zu mistake%s in %zu documents\n", view.problems.errors, view.problems.errors == 1 ? "" : "s",
+               documents);
     else if (!cli->quiet)
         printf("%zu documents, no mistakes\n", documents);
     return code;
 }
 
 /* The one target that the argument names. */
-static int one_target(struct sty_target *out, const struct sty_cli *cli, const struct sty_view *view, struct sty_error *err)
+static int one_target(struct sty_target *out, const struct sty_cli *cli, const struct sty_view *view,
+                      struct sty_error *err)
 {
     struct sty_target *targets = NULL;
     size_t count = 0;
@@ -78,8 +80,7 @@ static void add_content(json_t *document, const struct sty_blobs *blobs)
 {
     const char *name;
     json_t *component;
-    json_object_foreach(json_object_get(document, "components"), name, component)
-    {
+    json_object_foreach (json_object_get(document, "components"), name, component) {
         json_t *resources = json_object_get(component, "resources");
         for (size_t i = 0; i < json_array_size(resources); i++) {
             json_t *resource = json_array_get(resources, i);
@@ -99,7 +100,8 @@ static json_t *instance_document(const struct sty_instance *instance, const stru
     json_object_set_new(document, "digest", json_string(sty_instance_digest(instance)));
     json_object_set_new(document, "source",
                         json_pack("{s:o, s:s}", "commit",
-                                  sty_json_string_or_null(*view->snapshot.commit ? view->snapshot.commit : NULL), "path", "."));
+                                  sty_json_string_or_null(*view->snapshot.commit ? view->snapshot.commit : NULL),
+                                  "path", "."));
     if (content)
         add_content(document, blobs);
     return document;
@@ -111,8 +113,7 @@ static void print_instance(const struct sty_cli *cli, const json_t *document)
     printf("  %s\n", sty_json_text(document, "digest", ""));
     const char *name;
     json_t *component;
-    json_object_foreach(json_object_get(document, "components"), name, component)
-    {
+    json_object_foreach (json_object_get(document, "components"), name, component) {
         printf("\n%s\n", name);
         json_t *resources = json_object_get(component, "resources");
         for (size_t i = 0; i < json_array_size(resources); i++) {
@@ -172,7 +173,8 @@ static void print_origin(const json_t *origin)
 
 static void print_explanation(const struct sty_cli *cli, const json_t *document)
 {
-    sty_auto_free char *value = json_dumps(json_object_get(document, "value"), JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_SORT_KEYS);
+    sty_auto_free char *value =
+        json_dumps(json_object_get(document, "value"), JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_SORT_KEYS);
     sty_print_styled(cli, STY_STYLE_BOLD, sty_json_text(document, "path", ""));
     fputs(" = ", stdout);
     sty_print_visible(value ? value : "null");
@@ -201,7 +203,8 @@ int sty_command_explain(struct sty_cli *cli, struct sty_error *err)
     struct sty_target target;
     json_auto_t *document = NULL;
     if (cli->argument_count < 1 || cli->argument_count > 2)
-        return sty_error_set(err, STY_USAGE, "explain wants a target and a path, such as shop instance.config.log_level");
+        return sty_error_set(err, STY_USAGE,
+                             "explain wants a target and a path, such as shop instance.config.log_level");
     if (sty_view_open(&view, cli->arena, tree ? tree : ".", sty_cli_option(cli, "revision"), err) < 0 ||
         one_target(&target, cli, &view, err) < 0 || sty_resolver_new(&resolver, view.catalog, &blobs, err) < 0)
         return -1;

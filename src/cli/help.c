@@ -89,9 +89,11 @@ static const struct {
 
 static void manual(void)
 {
-    puts(".Dd $Mdocdate$\n.Dt STYRMIN 1\n.Os\n.Sh NAME\n.Nm styrmin\n.Nd declarative deployments from a git repository");
+    puts(
+        ".Dd $Mdocdate$\n.Dt STYRMIN 1\n.Os\n.Sh NAME\n.Nm styrmin\n.Nd declarative deployments from a git repository");
     puts(".Sh SYNOPSIS\n.Nm\n.Ar command\n.Op Ar argument ...\n.Op Ar option ...\n.Sh DESCRIPTION");
-    puts("Styrmin makes a machine be what the newest commit of a git repository says, keeps it so, and writes what it did");
+    puts("Styrmin makes a machine be what the newest commit of a git repository says, keeps it so, and writes what it "
+         "did");
     puts("back onto the commit.\n.Sh COMMANDS");
     for (const struct sty_command *c = sty_commands; c->name; c++) {
         printf(".Ss %s ", c->name);
@@ -125,8 +127,8 @@ int sty_command_help(struct sty_cli *cli, struct sty_error *err)
 
 int sty_command_version(struct sty_cli *cli, struct sty_error *err)
 {
-    json_auto_t *document = json_pack("{s:s, s:s, s:i}", "kind", "Version", "version", STYRMIN_VERSION, "format",
-                                      STY_INSTANCE_FORMAT);
+    json_auto_t *document =
+        json_pack("{s:s, s:s, s:i}", "kind", "Version", "version", STYRMIN_VERSION, "format", STY_INSTANCE_FORMAT);
     if (cli->json)
         return sty_print_json(document, err);
     puts("styrmin " STYRMIN_VERSION);
@@ -135,7 +137,8 @@ int sty_command_version(struct sty_cli *cli, struct sty_error *err)
 
 static void complete_bash(void)
 {
-    puts("_styrmin() {\n    local cur=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]}\n    if [ \"$COMP_CWORD\" = 1 ]; then");
+    puts("_styrmin() {\n    local cur=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]}\n    if [ \"$COMP_CWORD\" = 1 "
+         "]; then");
     fputs("        COMPREPLY=($(compgen -W \"", stdout);
     for (const struct sty_command *c = sty_commands; c->name; c++)
         printf("%s ", c->name);

@@ -63,7 +63,9 @@ void sty_print_table(const struct sty_cli *cli, const struct sty_table *table)
         for (size_t column = 0; column < table->columns; column++) {
             const char *cell = table->cells[row * table->columns + column];
             bool last = column + 1 == table->columns;
-            enum sty_style style = row == 0 ? STY_STYLE_DIM : table->style ? table->style(column, cell) : STY_STYLE_PLAIN;
+            enum sty_style style = row == 0       ? STY_STYLE_DIM
+                                   : table->style ? table->style(column, cell)
+                                                  : STY_STYLE_PLAIN;
             sty_print_styled(cli, style, cell);
             printf("%*s", last ? 0 : (int)(widths[column] - width_of(cell) + 2), "");
         }

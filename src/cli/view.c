@@ -89,13 +89,15 @@ static int add_environment(struct targets *targets, struct sty_arena *arena, con
     return 0;
 }
 
-static int none_matches(const struct targets *targets, struct sty_arena *arena, const char *pattern, struct sty_error *err)
+static int none_matches(const struct targets *targets, struct sty_arena *arena, const char *pattern,
+                        struct sty_error *err)
 {
     sty_auto(str) known = STY_STR_INIT;
     for (size_t i = 0; i < targets->count && i < 5; i++)
         sty_str_appendf(&known, "%s%s", i ? ", " : "", sty_target_text(arena, &targets->items[i]));
     return sty_error_set(err, STY_NOT_FOUND, "no target '%s'; there %s %zu: %s%s", pattern,
-                         targets->count == 1 ? "is" : "are", targets->count, known.data, targets->count > 5 ? ", ..." : "");
+                         targets->count == 1 ? "is" : "are", targets->count, known.data,
+                         targets->count > 5 ? ", ..." : "");
 }
 
 int sty_view_targets(struct sty_target **out, size_t *count, struct sty_arena *arena, const struct sty_view *view,
@@ -139,10 +141,10 @@ json_t *sty_problems_json(const struct sty_problems *problems)
     json_t *array = json_array();
     for (size_t i = 0; i < problems->count; i++) {
         const struct sty_problem *p = &problems->items[i];
-        json_array_append_new(array, json_pack("{s:o, s:i, s:i, s:s, s:o, s:o}", "file", sty_json_string(p->file), "line",
-                                               p->line, "column", p->column, "severity", p->warning ? "warning" : "error",
-                                               "message", sty_json_string(p->message), "document",
-                                               sty_json_string_or_null(p->document)));
+        json_array_append_new(array, json_pack("{s:o, s:i, s:i, s:s, s:o, s:o}", "file", sty_json_string(p->file),
+                                               "line", p->line, "column", p->column, "severity",
+                                               p->warning ? "warning" : "error", "message", sty_json_string(p->message),
+                                               "document", sty_json_string_or_null(p->document)));
     }
     return array;
 }

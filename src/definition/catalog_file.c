@@ -61,7 +61,7 @@ static void add_by_key(struct sty_catalog *catalog, const struct sty_document *d
     sty_catalog_note_change(catalog, document->kind, document->key);
 }
 
-/* False when kind or names could not be read, or the document stands where its kind may not. */
+/* False when kind or names could not be read. */
 static bool take(struct sty_catalog *catalog, struct sty_document *out, const struct sty_stream_document *read)
 {
     enum sty_kind kind;
@@ -78,10 +78,10 @@ static bool take(struct sty_catalog *catalog, struct sty_document *out, const st
         problem(catalog, out->path, read->decoded.line,
                 sty_arena_printf(catalog->arena, "a document of kind %s stands below %s", homes[kind].kind,
                                  homes[kind].folder));
-        return false;
-    }
-    if (kind == STY_KIND_DRIVER && !driver_fits(catalog, out, read->name))
         out->valid = false;
+    } else if (kind == STY_KIND_DRIVER && !driver_fits(catalog, out, read->name)) {
+        out->valid = false;
+    }
     return true;
 }
 

@@ -89,7 +89,7 @@ static const json_t *alternative(const struct check *c, const json_t *value, con
         const json_t *choice = sty_schema_follow(c->root, json_array_get(choices, i));
         if (fits(c, value, choice))
             return choice;
-        if (!best && sty_schema_allows(choice, sty_schema_type_name(value)))
+        if (!best && !sty_schema_is_template(choice) && sty_schema_allows(choice, sty_schema_type_name(value)))
             best = choice;
     }
     return best ? best : sty_schema_follow(c->root, json_array_get(choices, 0));

@@ -7,15 +7,27 @@
 
 #include "definition/schema_internal.h"
 
+/* What a person calls it: the last key of the pointer, with the index behind it: "steps/0". */
+static const char *last_name(const char *pointer)
+{
+    const char *name = pointer + strlen(pointer);
+    while (name > pointer) {
+        name--;
+        if (*name == '/' && (name[1] < '0' || name[1] > '9'))
+            return name + 1;
+    }
+    return name;
+}
+
 static void mistake(struct sty_decoding *d, const struct sty_node *node, const char *message)
 {
     d->mistakes++;
     if (!d->problems)
         return;
     struct sty_problem where = {.file = d->file, .line = node->line, .column = node->column, .document = d->document};
-    const char *slash = strrchr(d->pointer.data, '/');
-    if (slash && slash[1])
-        sty_problems_add(d->problems, &where, "%s: %s", slash + 1, message);
+    const char *name = last_name(d->pointer.data);
+    if (*name)
+        sty_problems_add(d->problems, &where, "%s: %s", name, message);
     else
         sty_problems_add(d->problems, &where, "%s", message);
 }
@@ -157,7 +169,7 @@ static const json_t *alternative(const struct sty_decoding *d, const struct sty_
         json_auto_t *value = NULL;
         if (fits(d, node, choice, &value))
             return choice;
-        if (!best && sty_schema_allows(choice, types[node->kind]))
+        if (!best && !sty_schema_is_template(choice) && sty_schema_allows(choice, types[node->kind]))
             best = choice;
     }
     return best ? best : sty_schema_follow(d->root, json_array_get(choices, 0));

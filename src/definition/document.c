@@ -238,7 +238,8 @@ bool sty_yaml_parse(struct sty_yaml *out, struct sty_arena *arena, const struct 
     if (!yaml_parser_initialize(&r.parser))
         abort();
     yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&r.parser, (const unsigned char *)stream->bytes, stream->length);
+    size_t mark = sty_starts_with(stream->bytes, "\xef\xbb\xbf") ? 3 : 0;
+    yaml_parser_set_input_string(&r.parser, (const unsigned char *)stream->bytes + mark, stream->length - mark);
     read_stream(&r, out);
     yaml_parser_delete(&r.parser);
     sty_map_clear(&r.anchors);

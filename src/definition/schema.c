@@ -65,6 +65,11 @@ const json_t *sty_schema_follow(const json_t *root, const json_t *schema)
     return schema;
 }
 
+bool sty_schema_is_template(const json_t *schema)
+{
+    return sty_streq(sty_json_text(schema, "pattern", ""), "\\{\\{");
+}
+
 const char *sty_schema_type_name(const json_t *value)
 {
     static const char *const names[] = {

@@ -83,7 +83,9 @@ static bool holds_text(struct sty_str *why, const json_t *value, const json_t *s
         return false;
     }
     if (pattern && !sty_schema_matches(pattern, text)) {
-        sty_str_appendf(why, "'%.100s' is not of the form %s", text, pattern);
+        const char *words = sty_json_text(schema, "description", NULL);
+        sty_str_appendf(why, words ? "'%.100s' is not %s" : "'%.100s' is not of the form %s", text,
+                        words ? words : pattern);
         return false;
     }
     return true;

@@ -6,6 +6,8 @@
 /* Where $ref leads. */
 const json_t *sty_schema_follow(const json_t *root, const json_t *schema);
 bool sty_schema_allows(const json_t *schema, const char *type);
+/* The alternative that lets a template stand where another type is wanted: never what a person is told about. */
+bool sty_schema_is_template(const json_t *schema);
 bool sty_schema_matches(const char *pattern, const char *text);
 const char *sty_schema_type_name(const json_t *value);
 const char *sty_schema_people(const char *type); /* "a list" for "array" */
