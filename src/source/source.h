@@ -146,7 +146,8 @@ struct sty_change {
     struct sty_entry from, to; /* the absent side has oid "" */
 };
 typedef int sty_change_visit(void *self, const struct sty_change *change, struct sty_error *err);
-/* Files that differ between two trees of one repository, pruned at equal subtrees: cost follows the change. */
+/* Files that differ between two trees of one repository ("" is the empty one), pruned at equal subtrees: cost follows
+ * the change. A malformed tree (names that lead out of it, unsorted) is STY_INVALID, here and in a walk. */
 int sty_tree_diff(struct sty_repo *repo, const char *from_tree, const char *to_tree, sty_change_visit *visit, void *self,
                   struct sty_error *err);
 
