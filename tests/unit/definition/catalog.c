@@ -58,8 +58,10 @@ static void one_case(const char *name)
     }
     if (sty_file_read(&wanted, expect, 1 << 20, &err) < 0)
         fail_msg("%s", err.text);
-    if (strcmp(found.data, wanted.data) != 0)
-        fail_msg("%s\nwanted:\n%sfound:\n%s", name, wanted.data, found.data);
+    if (strcmp(found.data, wanted.data) != 0) {
+        fprintf(stderr, "ERROR: %s\nwanted:\n%sfound:\n%s\n[", name, wanted.data, found.data);
+        fail();
+    }
     unload(&l);
 }
 
