@@ -15,7 +15,7 @@
  */
 #include "base/json.h"
 #include "ledger/ledger.h"
-#include "plan/plan.h"
+#include "instance/instance.h"
 #include "provider/provider.h"
 #include "styrmin/error.h"
 #include "styrmin/provider.h"
