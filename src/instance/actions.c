@@ -163,11 +163,22 @@ static json_t *build_step(struct sty_work *work, const struct sty_step_pattern *
     return json_pack("{s:s, s:o}", "type", step->type, "args", args);
 }
 
+static json_t *step_of(struct sty_work *work, struct sty_step_pattern *step)
+{
+    if (step->built)
+        return json_incref(step->built);
+    size_t before = work->problems.errors;
+    json_t *built = build_step(work, step);
+    if (built && step->args.fixed && work->problems.errors == before)
+        sty_work_keep(work, &step->built, built);
+    return built;
+}
+
 static json_t *build_action(struct sty_work *work, const struct sty_action_pattern *action)
 {
     json_t *steps = json_array();
     for (size_t i = 0; i < action->count; i++) {
-        json_t *step = build_step(work, &action->steps[i]);
+        json_t *step = step_of(work, &action->steps[i]);
         json_array_append_new(steps, step ? step : json_null());
     }
     return json_pack("{s:s, s:s, s:s, s:o}", "name", sty_json_text(action->manifest, "name", ""), "hook",

@@ -34,6 +34,7 @@ struct sty_pattern {
     struct sty_pattern *items;
     const char **keys; /* MAP */
     size_t count;
+    bool fixed; /* nothing in it is a template: what is made of it is the same for every target */
 };
 struct sty_pattern_source {
     struct sty_arena *arena;
@@ -92,6 +93,7 @@ struct sty_resource_pattern {
     struct sty_pattern spec;
     const char *content_key;          /* file: "template", "file", "content"; NULL: none or several */
     const struct sty_parsed *content; /* "content" */
+    json_t *built;                    /* a fixed spec, once made; owned by the resolver's arena */
 };
 struct sty_component_pattern {
     const char *name;
@@ -104,6 +106,7 @@ struct sty_step_pattern {
     const char *type;
     const char *pointer;
     struct sty_pattern args;
+    json_t *built; /* as above */
 };
 struct sty_action_pattern {
     const json_t *manifest;
@@ -200,6 +203,8 @@ void sty_driver_mistake(struct sty_work *work, const char *pointer, const char *
 json_t *sty_parameters_build(struct sty_work *work, json_t *secrets);
 int sty_context_build(struct sty_work *work);
 json_t *sty_resources_build(struct sty_work *work, const struct sty_component_pattern *component);
+/* Keep what was made of a fixed part for the targets to come. */
+void sty_work_keep(struct sty_work *work, json_t **where, json_t *made);
 json_t *sty_components_build(struct sty_work *work);
 json_t *sty_health_build(struct sty_work *work, const struct sty_component_pattern *component);
 json_t *sty_actions_build(struct sty_work *work);

@@ -82,6 +82,7 @@ static void compile(struct sty_pattern *out, const struct sty_pattern_source *so
         compile_list(out, source, value, pointer);
     else if (json_is_object(value))
         compile_map(out, source, value, pointer);
+    out->fixed = out->kind == STY_PATTERN_LITERAL;
     if (keep_map && json_is_object(value))
         out->kind = STY_PATTERN_MAP;
 }

@@ -142,8 +142,24 @@ static json_t *build_spec(struct sty_work *work, const struct sty_resource_patte
     return put_content(work, resource, spec) ? sty_take(spec) : NULL;
 }
 
+/* A file's content is a template unless it is named by "file". */
+static bool is_fixed(const struct sty_resource_pattern *resource)
+{
+    return resource->spec.fixed && (!resource->content_key || sty_streq(resource->content_key, "file"));
+}
+
+static json_t *spec_of(struct sty_work *work, struct sty_resource_pattern *resource, const struct resource_type *type)
+{
+    if (resource->built)
+        return json_incref(resource->built);
+    json_t *spec = build_spec(work, resource, type);
+    if (spec && is_fixed(resource))
+        sty_work_keep(work, &resource->built, spec);
+    return spec;
+}
+
 static json_t *build_resource(struct sty_work *work, const struct sty_component_pattern *component,
-                              const struct sty_resource_pattern *resource)
+                              struct sty_resource_pattern *resource)
 {
     const struct resource_type *type = find_type(resource->type);
     if (!type) {
@@ -151,7 +167,7 @@ static json_t *build_resource(struct sty_work *work, const struct sty_component_
                            resource->type);
         return NULL;
     }
-    json_t *spec = build_spec(work, resource, type);
+    json_t *spec = spec_of(work, resource, type);
     if (!spec)
         return NULL;
     json_t *id = resource_id(work, type, spec, component->name, resource->name);
