@@ -87,7 +87,7 @@ static void test_classes(void **state)
         {"/driver/version", "\"0.9\"", STY_CHANGE_OLDER},
         {"/driver/name", "\"other\"", STY_CHANGE_NEWER},
         {"/driver/files", "\"sha256:y\"", STY_CHANGE_CONTENT},
-        {"/on_failure", "{\"update\":\"hold\"}", STY_CHANGE_CONTENT},
+        {"/components/site/restart_on", "[\"server\"]", STY_CHANGE_CONTENT},
     };
     for (size_t i = 0; i < STY_COUNT(rows); i++) {
         sty_auto_ptr(instance) a = instance(NULL, NULL, NULL, NULL);
