@@ -31,7 +31,7 @@
  * Relative argv[0] and paths in argv of commands and steps ("./actions/migrate") are relative to the driver's files.
  *
  * HEALTH: {"http":{"url","status"}} | {"tcp":{"host","port"}} | {"command":[argv]} with "timeout_ms", "interval_ms"
- * beside it; null: the provider's own state.
+ * beside it; with these alone, or null: the provider's own state. A command's "remove" may be []: nothing to do.
  *
  * STEP: {"type":T, "args":{..}}:
  *   apply   {"components":"all"|"changed"|[names]}     start, stop, restart, reload {"components":[names]}
@@ -119,7 +119,9 @@ struct sty_resolved {
     struct sty_instance *instance; /* owned by the caller; NULL: mistakes, see problems */
     struct sty_input inputs[4];    /* always filled, also on mistakes: who is to be resolved again, and when */
     size_t input_count;
-    json_t *origins; /* pointer into the Instance -> [file, line, column]; only with `want_origins`; owned by the caller */
+    /* Pointer into the Instance -> [file, line, column], for every leaf of the context, for versions and lifecycle, and
+     * for components, resources and actions as a whole; only with `want_origins`; owned by the caller. */
+    json_t *origins;
     /* Texts are borrowed from the resolver. */
     const char *guard;   /* "supported_versions": a guard that is no mistake of a document; NULL: none */
     const char *message; /* first mistake or the guard's words, with file:line:column */
