@@ -126,7 +126,7 @@ int sty_repo_commits_between(struct sty_commit **out, size_t *count, struct sty_
         return -1;
     int result = follow_line(&line, repo, range, range->from ? &from : NULL, err);
     sty_auto_free git_oid *oids = line.oids;
-    if (result == 0 && range->from && !line.met)
+    if (result == 0 && range->from && !line.met && git_odb_exists(repo->odb, &from))
         result = cut_known(&line, repo, &from, err);
     if (result < 0)
         return -1;

@@ -15,6 +15,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static int refuse(int code, const char *what, const char *directory, struct sty_error *err)
+{
+    if (code == GIT_ENOTFOUND)
+        return sty_error_set(err, STY_NOT_FOUND, "%s%s", what, directory);
+    return sty_git_error(err, STY_CORRUPT, "%s", directory);
+}
+
 /* Takes `git` over. */
 static int wrap(struct sty_repo **out, git_repository **git, const char *directory, struct sty_error *err)
 {
@@ -97,7 +104,7 @@ int sty_repo_open(struct sty_repo **out, const char *git_dir, bool read_only, st
     sty_git_start();
     int code = git_repository_open_bare(&git, git_dir);
     if (code < 0 && read_only)
-        return sty_git_error(err, code == GIT_ENOTFOUND ? STY_NOT_FOUND : STY_CORRUPT, "no mirror at %s", git_dir);
+        return refuse(code, "nothing was fetched yet: there is no mirror at ", git_dir, err);
     if (code < 0 && make_anew(git_dir, err) < 0)
         return -1;
     if (code < 0 && git_repository_open_bare(&git, git_dir) < 0)
@@ -126,7 +133,7 @@ int sty_repo_open_existing(struct sty_repo **out, const char **prefix, struct st
     sty_git_start();
     int code = git_repository_open_ext(&git, directory, 0, NULL);
     if (code < 0)
-        return sty_git_error(err, code == GIT_ENOTFOUND ? STY_NOT_FOUND : STY_CORRUPT, "%s", directory);
+        return refuse(code, "no git repository at or above ", directory, err);
     const char *below = prefix_below(arena, git, directory);
     if (wrap(out, &git, directory, err) < 0)
         return -1;

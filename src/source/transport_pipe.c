@@ -193,9 +193,12 @@ static int explain_end(struct pipe_transport *transport, struct sty_error *err)
         code = complaints[i].code;
         break;
     }
+    sty_auto(str) line = STY_STR_INIT;
     size_t length = strlen(said);
-    const char *end = length > 300 ? said + length - 300 : said;
-    return sty_error_set(err, code, "%s ended before it was done: %s", who, *end ? end : "it gave no reason");
+    for (const char *at = length > 300 ? said + length - 300 : said; *at; at++)
+        sty_str_append(&line, *at == '\n' ? "; " : (char[]){*at, '\0'});
+    return sty_error_set(err, code, "%s ended before it was done: %s", who,
+                         line.length ? line.data : "it gave no reason");
 }
 
 /* ---- stream ---- */

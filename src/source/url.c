@@ -60,7 +60,7 @@ static int check_parts(const struct sty_remote_url *url, struct sty_error *err)
         return sty_error_set(err, STY_USAGE, "source.url: user, host and path may not begin with '-'");
     if (url->kind != STY_REMOTE_LOCAL && (!url->host || !*url->host))
         return sty_error_set(err, STY_USAGE, "source.url names no host");
-    if (!url->path || !*url->path)
+    if (!url->path || !*url->path || (url->kind == STY_REMOTE_SSH && sty_streq(url->path, "/")))
         return sty_error_set(err, STY_USAGE, "source.url names no path");
     return 0;
 }
@@ -124,7 +124,7 @@ static int parse_short(struct sty_remote_url *out, const char *text, struct sty_
     const char *host = at && at < text + strcspn(text, ":/[") ? at + 1 : text;
     const char *end = host[0] == '[' ? strchr(host, ']') : host;
     const char *colon = end ? end + strcspn(end, ":/") : NULL;
-    if (!colon || *colon != ':')
+    if (!colon || colon[0] != ':' || colon[1] == ':')
         return sty_error_set(err, STY_USAGE,
                              "source.url is none of https://, http://, ssh://, user@host:path, file:// and /path");
     out->kind = STY_REMOTE_SSH;
@@ -147,8 +147,8 @@ static int parse_any(struct sty_remote_url *out, const char *url, struct sty_err
     if (sty_starts_with(url, "file://"))
         return parse_file(out, url + strlen("file://"), err);
     if (strstr(url, "://"))
-        return sty_error_set(err, STY_USAGE, "source.url '%.16s...': git is fetched over https, http, ssh or file",
-                             url);
+        return sty_error_set(err, STY_USAGE, "source.url: git is fetched over https, http, ssh or file, not %.*s",
+                             (int)(strcspn(url, ":") < 16 ? strcspn(url, ":") : 16), url);
     if (url[0] != '/')
         return parse_short(out, url, err);
     out->path = sty_strdup(url);
