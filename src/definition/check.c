@@ -77,7 +77,7 @@ static bool fits(const struct check *c, const json_t *value, const json_t *schem
 {
     json_auto_t *copy = json_deep_copy(value);
     struct check quiet = {c->root, c->where, NULL, STY_STR_INIT, true};
-    json_auto_t *other = check_value(&quiet, copy, schema);
+    json_decref(check_value(&quiet, copy, schema));
     sty_str_clear(&quiet.pointer);
     return quiet.ok;
 }
@@ -140,7 +140,7 @@ bool sty_schema_check(json_t *value, const char *schema, const struct sty_proble
         mistake(&c, "there is no such schema");
         return false;
     }
-    json_auto_t *other = check_value(&c, value, part);
+    json_decref(check_value(&c, value, part));
     sty_str_clear(&c.pointer);
     return c.ok;
 }

@@ -184,7 +184,6 @@ json_t *sty_schema_decode(struct sty_decoding *d, const struct sty_node *node, c
     if (!json_object_get(schema, "type"))
         return sty_schema_decode(d, node, alternative(d, node, choices));
     json_t *value = decode_plain(d, node, schema);
-    json_auto_t *ignored = NULL;
     for (size_t i = 0; value && i < json_array_size(choices); i++) {
         sty_auto(str) why = STY_STR_INIT;
         if (sty_schema_holds(&why, value, sty_schema_follow(d->root, json_array_get(choices, i))))
