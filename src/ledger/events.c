@@ -2,17 +2,23 @@
 /*
  * Two chains by digest: events, which tell everything in order, and records, which stand on commits.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "ledger/ledger_internal.h"
 
-static const char genesis[] = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+const char sty_ledger_genesis[STY_DIGEST_SIZE] =
+    "sha256:0000000000000000000000000000000000000000000000000000000000000000";
 
-void sty_event_hash(char out[STY_DIGEST_SIZE], const json_t *row)
+int sty_event_hash(char out[STY_DIGEST_SIZE], const json_t *row, struct sty_error *err)
 {
+    sty_auto(str) bytes = STY_STR_INIT;
     json_auto_t *copy = json_copy((json_t *)row);
     json_object_del(copy, "hash");
-    sty_json_digest(out, copy);
+    if (sty_json_canonical(&bytes, copy, err) < 0)
+        return -1;
+    sty_digest(out, bytes.data, bytes.length);
+    return 0;
 }
 
 static int last_event(int64_t *seq, char hash[STY_DIGEST_SIZE], struct sty_ledger *ledger, struct sty_error *err)
@@ -24,7 +30,7 @@ static int last_event(int64_t *seq, char hash[STY_DIGEST_SIZE], struct sty_ledge
             "") < 0)
         return -1;
     *seq = sty_json_int(row, "seq", 0);
-    memcpy(hash, sty_json_text(row, "hash", genesis), STY_DIGEST_SIZE);
+    snprintf(hash, STY_DIGEST_SIZE, "%s", sty_json_text(row, "hash", sty_ledger_genesis));
     return 0;
 }
 
@@ -40,7 +46,8 @@ int sty_ledger_event(struct sty_ledger *ledger, const struct sty_event *event, s
                                  (json_int_t)now, "kind", event->kind, "target", sty_json_string_or_null(event->target),
                                  "remediation", sty_json_string_or_null(event->remediation), "commit_oid",
                                  sty_json_string_or_null(event->commit), "data", data, "previous", previous);
-    sty_event_hash(hash, row);
+    if (sty_event_hash(hash, row, err) < 0)
+        return -1;
     return sty_ledger_exec(ledger, err,
                            "INSERT INTO events (seq, at, kind, target, remediation, commit_oid, data, previous, hash)"
                            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -58,7 +65,7 @@ int sty_ledger_record(char digest[STY_DIGEST_SIZE], struct sty_ledger *ledger, c
         sty_ledger_meta_get(&found, ledger, "records_after", err) < 0)
         return -1;
     int64_t seq = sty_json_int(last, "seq", 0) + 1;
-    const char *previous = sty_json_text(last, "digest", found ? found : genesis);
+    const char *previous = sty_json_text(last, "digest", found ? found : sty_ledger_genesis);
     json_object_set_new(record, "sequence", json_integer(seq));
     json_object_set_new(record, "previous", json_string(previous));
     json_object_set_new(record, "installation", json_string(sty_ledger_installation(ledger)));

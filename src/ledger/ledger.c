@@ -1,26 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Opening, migrating and locking the ledger. One connection shared by threads; a transaction holds it.
+ * Opening and locking the ledger. One connection shared by threads; a transaction holds it.
  */
 #include "ledger/ledger_internal.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/embed.h"
 #include "base/failpoint.h"
-#include "base/file.h"
 
-extern const struct sty_embedded sty_embedded_ledger_sql[];
-
-enum { SCHEMA = 1 };
-
-/* From version i + 1 to i + 2, each one script; the schema file always holds the newest. */
-static const char *const migrations[] = {NULL};
+/* A change of schema.sql is a higher version and one more step. */
+static const char *const steps[] = {NULL};
+static const struct sty_ledger_schema newest = {.steps = steps, .version = 1};
 
 static int64_t wall_clock(void *self)
 {
@@ -41,77 +37,40 @@ int64_t sty_ledger_now(const struct sty_ledger *ledger)
     return ledger->now_ms(ledger->clock);
 }
 
-static int version_of(int64_t *out, struct sty_ledger *ledger, struct sty_error *err)
+/* A hand without the lock adds requests, and marks its own; nothing else. */
+static int hand_may(void *self, int action, const char *table, const char *b, const char *c, const char *d)
 {
-    return sty_ledger_number(out, ledger, err, "PRAGMA user_version", "");
-}
-
-static int create(struct sty_ledger *ledger, struct sty_error *err)
-{
-    char id[STY_ID_SIZE];
-    sty_id_new(id);
-    if (sty_ledger_begin(ledger, err) < 0)
-        return -1;
-    if (sty_ledger_script(ledger, sty_embedded_ledger_sql[0].bytes, err) < 0 ||
-        sty_ledger_exec(ledger, err, "INSERT INTO meta (key, value) VALUES ('installation', ?)", "s", id) < 0) {
-        sty_ledger_rollback(ledger);
-        return -1;
+    (void)self, (void)b, (void)c, (void)d;
+    switch (action) {
+    case SQLITE_SELECT:
+    case SQLITE_READ:
+    case SQLITE_FUNCTION:
+    case SQLITE_RECURSIVE:
+    case SQLITE_PRAGMA:
+    case SQLITE_TRANSACTION:
+        return SQLITE_OK;
+    case SQLITE_INSERT:
+    case SQLITE_UPDATE:
+        return strcmp(table, "requests") == 0 ? SQLITE_OK : SQLITE_DENY;
+    default:
+        return SQLITE_DENY;
     }
-    return sty_ledger_commit(ledger, err);
 }
 
-static int migrate(struct sty_ledger *ledger, const char *path, int64_t version, struct sty_error *err)
-{
-    sty_auto_free char *kept = sty_sprintf("%s.v%lld.bak", path, (long long)version);
-    if (access(kept, F_OK) != 0 && sty_ledger_backup(ledger, kept, err) < 0)
-        return sty_error_wrap(err, "before migrating the ledger");
-    if (sty_ledger_begin(ledger, err) < 0)
-        return -1;
-    for (int64_t v = version; v < SCHEMA; v++)
-        if (sty_ledger_script(ledger, migrations[v - 1], err) < 0) {
-            sty_ledger_rollback(ledger);
-            return -1;
-        }
-    sty_auto_free char *stamp = sty_sprintf("PRAGMA user_version = %d", SCHEMA);
-    if (sty_ledger_script(ledger, stamp, err) < 0) {
-        sty_ledger_rollback(ledger);
-        return -1;
-    }
-    return sty_ledger_commit(ledger, err);
-}
-
-static int prepare_schema(struct sty_ledger *ledger, const char *path, struct sty_error *err)
-{
-    int64_t version = 0;
-    if (version_of(&version, ledger, err) < 0)
-        return -1;
-    if (version > SCHEMA)
-        return sty_error_set(
-            err, STY_CORRUPT,
-            "%s has schema %lld, this program knows %d: run the newer Styrmin, or restore its .bak file", path,
-            (long long)version, SCHEMA);
-    if (version == SCHEMA)
-        return 0;
-    if (ledger->mode != STY_LEDGER_WRITE)
-        return version ? 0 : sty_error_set(err, STY_NOT_FOUND, "%s is empty: no sync has run yet", path);
-    return version == 0 ? create(ledger, err) : migrate(ledger, path, version, err);
-}
-
-int sty_ledger_setup(struct sty_ledger *ledger, const char *path, struct sty_error *err)
+static int setup(struct sty_ledger *ledger, const char *path, struct sty_error *err)
 {
     static const char pragmas[] = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
                                   "PRAGMA temp_store = MEMORY;";
-    sqlite3_busy_timeout(ledger->db, 5000);
-    if (sty_ledger_script(ledger, pragmas, err) < 0 ||
-        (ledger->mode == STY_LEDGER_WRITE && sty_ledger_script(ledger, "PRAGMA journal_mode = WAL", err) < 0) ||
-        prepare_schema(ledger, path, err) < 0)
-        return -1;
     sty_auto_free char *installation = NULL;
-    if (sty_ledger_meta_get(&installation, ledger, "installation", err) < 0)
-        return -1;
+    sqlite3_busy_timeout(ledger->db, 5000);
+    if (sty_ledger_script(ledger, pragmas, err) < 0 || sty_ledger_prepare(ledger, path, &newest, err) < 0 ||
+        sty_ledger_meta_get(&installation, ledger, "installation", err) < 0)
+        return sty_error_wrap(err, "%s", path);
     if (!installation)
         return sty_error_set(err, STY_CORRUPT, "%s is no ledger of Styrmin", path);
     snprintf(ledger->installation, sizeof ledger->installation, "%s", installation);
+    if (ledger->mode == STY_LEDGER_HAND)
+        sqlite3_set_authorizer(ledger->db, hand_may, NULL);
     return 0;
 }
 
@@ -128,27 +87,34 @@ static struct sty_ledger *new_ledger(enum sty_ledger_mode mode)
     return ledger;
 }
 
+/*
+ * The file's own descriptor settles its mode and that it is no symlink (SQLite's own flag would refuse one anywhere in
+ * the path, and state directories often stand behind one).
+ */
+static int settle_file(const char *path, enum sty_ledger_mode mode, struct sty_error *err)
+{
+    int flags = O_CLOEXEC | O_NOFOLLOW | (mode == STY_LEDGER_READ ? O_RDONLY : O_RDWR);
+    sty_auto_fd fd = open(path, flags | (mode == STY_LEDGER_WRITE ? O_CREAT : 0), 0600);
+    if (fd >= 0)
+        return 0;
+    if (errno == ENOENT && mode != STY_LEDGER_WRITE)
+        return sty_error_set(err, STY_NOT_FOUND, "there is no ledger at %s: no sync has run yet", path);
+    return sty_error_errno(err, errno == EACCES ? STY_DENIED : STY_IO, errno, "%s", path);
+}
+
 int sty_ledger_open(struct sty_ledger **out, const char *state_dir, enum sty_ledger_mode mode, struct sty_error *err)
 {
     sty_auto_free char *path = sty_sprintf("%s/ledger.db", state_dir);
-    bool make = mode == STY_LEDGER_WRITE;
-    if (!make && access(path, F_OK) != 0)
-        return sty_error_set(err, STY_NOT_FOUND, "there is no ledger at %s: no sync has run yet", path);
-    int flags = (make                      ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-                 : mode == STY_LEDGER_HAND ? SQLITE_OPEN_READWRITE
-                                           : SQLITE_OPEN_READONLY) |
-                SQLITE_OPEN_FULLMUTEX | SQLITE_OPEN_NOFOLLOW;
-    mode_t before = umask(0077);
-    struct sty_ledger *ledger = new_ledger(mode);
-    int code = sqlite3_open_v2(path, &ledger->db, flags, NULL);
-    int result = code == SQLITE_OK ? sty_ledger_setup(ledger, path, err)
-                                   : sty_error_set(err, STY_IO, "%s: %s", path, sqlite3_errstr(code));
-    umask(before);
-    if (result < 0) {
-        sty_ledger_close(ledger);
+    if (settle_file(path, mode, err) < 0)
         return -1;
-    }
-    *out = ledger;
+    sty_auto_ptr(ledger) ledger = new_ledger(mode);
+    int flags = SQLITE_OPEN_FULLMUTEX | (mode == STY_LEDGER_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
+    int code = sqlite3_open_v2(path, &ledger->db, flags, NULL);
+    if (code != SQLITE_OK)
+        return sty_error_set(err, STY_IO, "%s: %s", path, sqlite3_errstr(code));
+    if (setup(ledger, path, err) < 0)
+        return -1;
+    *out = sty_take(ledger);
     return 0;
 }
 
@@ -168,7 +134,9 @@ void sty_ledger_close(struct sty_ledger *ledger)
 /* A failpoint that wants an error gives it as the disk would. */
 static int fault(int number, const char *what, struct sty_error *err)
 {
-    return number ? sty_error_errno(err, STY_IO, number, "ledger: %s", what) : 0;
+    return number
+               ? sty_error_errno(err, STY_IO, number, "ledger: %s (%s)", number == ENOSPC ? "disk full" : "disk", what)
+               : 0;
 }
 
 int sty_ledger_begin(struct sty_ledger *ledger, struct sty_error *err)
@@ -194,15 +162,18 @@ int sty_ledger_commit(struct sty_ledger *ledger, struct sty_error *err)
     }
     ledger->open = false;
     sty_ledger_unlock(ledger);
-    return fault(sty_failpoint(ledger_committed), "after commit", err);
+    (void)sty_failpoint(ledger_committed);
+    return 0;
 }
 
 void sty_ledger_rollback(struct sty_ledger *ledger)
 {
-    if (!ledger->open)
-        return;
-    sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
-    ledger->open = false;
+    sty_ledger_lock(ledger);
+    if (ledger->open) {
+        sqlite3_exec(ledger->db, "ROLLBACK", NULL, NULL, NULL);
+        ledger->open = false;
+        sty_ledger_unlock(ledger);
+    }
     sty_ledger_unlock(ledger);
 }
 

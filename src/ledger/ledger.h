@@ -24,7 +24,8 @@ struct sty_ledger;
 enum sty_ledger_mode {
     STY_LEDGER_WRITE, /* make it if absent, migrate it (the old file is kept as .v<N>.bak) */
     STY_LEDGER_READ,  /* STY_NOT_FOUND if absent; an older one is read as it is, never migrated or written */
-    STY_LEDGER_HAND   /* as READ, but rows of `requests` may be written (a person's hand, without the lock) */
+    STY_LEDGER_HAND   /* as READ, but rows of `requests` may be written (a person's hand, without the lock);
+                       * writing anything else is STY_DENIED */
 };
 /*
  * Open <state_dir>/ledger.db (0600). A newer schema than this program's is STY_CORRUPT, naming both and what to do; so
@@ -53,9 +54,9 @@ void sty_ledger_rollback(struct sty_ledger *ledger);
  *     sty_ledger_exec(ledger, err, "UPDATE targets SET tainted = ? WHERE id = ?", "bi", true, id)
  *     sty_ledger_rows(&rows, ledger, err, "SELECT * FROM steps WHERE remediation = ?", "s", id)
  *
- * SQL is a constant of the caller; values never go into its text. rows: a new JSON array of objects; blobs come as
- * base64-free raw text only where they are valid UTF-8 (use sty_ledger_bytes() for the others). exec outside a
- * transaction is a transaction of its own. Out-of-space and I/O errors are STY_IO and say "disk full" where it is.
+ * SQL is a constant of the caller; values never go into its text. rows: a new JSON array of objects; bytes
+ * that are no text are read by sty_ledger_blob_get() and sty_ledger_instance_get(). exec outside a transaction is a
+ * transaction of its own. Out-of-space and I/O errors are STY_IO and say "disk full" where it is.
  */
 int sty_ledger_exec(struct sty_ledger *ledger, struct sty_error *err, const char *sql, const char *format, ...);
 int sty_ledger_rows(json_t **out, struct sty_ledger *ledger, struct sty_error *err, const char *sql, const char *format,

@@ -29,6 +29,16 @@ sqlite3_stmt *sty_ledger_statement(struct sty_ledger *ledger, const char *sql, c
                                    struct sty_error *err);
 /* SQL without values, any number of statements. */
 int sty_ledger_script(struct sty_ledger *ledger, const char *sql, struct sty_error *err);
-/* The hash of an event's row, from the row and the hash before it. */
-void sty_event_hash(char out[STY_DIGEST_SIZE], const json_t *row);
-int sty_ledger_setup(struct sty_ledger *ledger, const char *path, struct sty_error *err);
+/* What `previous` is where nothing comes before. */
+extern const char sty_ledger_genesis[STY_DIGEST_SIZE];
+/* The hash of an event's row, its `hash` left out. STY_INVALID for a row that Styrmin cannot have written. */
+int sty_event_hash(char out[STY_DIGEST_SIZE], const json_t *row, struct sty_error *err);
+
+/* The way to the newest version: steps[i] is a script that takes version i + 1 to i + 2. */
+struct sty_ledger_schema {
+    const char *const *steps;
+    int64_t version;
+};
+/* Make the schema, or bring the file's to `schema`, as the mode allows; what is no ledger is refused. */
+int sty_ledger_prepare(struct sty_ledger *ledger, const char *path, const struct sty_ledger_schema *schema,
+                       struct sty_error *err);

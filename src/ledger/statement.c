@@ -22,7 +22,11 @@ int sty_ledger_fail(struct sty_ledger *ledger, const char *what, struct sty_erro
     int code = sqlite3_errcode(ledger->db) & 0xff;
     if (code == SQLITE_FULL)
         return sty_error_set(err, STY_IO, "ledger: disk full (%s)", what);
-    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
+    if (code == SQLITE_NOTADB)
+        return sty_error_set(err, STY_CORRUPT, "ledger: the file is no database");
+    if (code == SQLITE_AUTH)
+        return sty_error_set(err, STY_DENIED, "ledger: only requests may be written without the lock (%s)", what);
+    if (code == SQLITE_CORRUPT)
         return sty_error_set(err, STY_CORRUPT, "ledger: %s (%s); `styrmin ledger check` says more",
                              sqlite3_errmsg(ledger->db), what);
     if (code == SQLITE_BUSY)
@@ -101,6 +105,9 @@ static int exec_locked(struct sty_ledger *ledger, struct sty_error *err, const c
     if (!statement)
         return -1;
     int code;
+    /* SQLite ends a transaction by itself when the disk fails: what follows must not become one of its own. */
+    if (ledger->open && sqlite3_get_autocommit(ledger->db))
+        return sty_error_set(err, STY_IO, "ledger: the transaction was rolled back by an earlier failure");
     while ((code = sqlite3_step(statement)) == SQLITE_ROW)
         ;
     ledger->changed = sqlite3_changes64(ledger->db);
@@ -134,8 +141,10 @@ static json_t *column(sqlite3_stmt *statement, int at)
         return json_real(sqlite3_column_double(statement, at));
     case SQLITE_NULL:
         return json_null();
-    default:
-        return sty_json_string((const char *)sqlite3_column_text(statement, at));
+    default: {
+        const char *text = (const char *)sqlite3_column_text(statement, at);
+        return sty_json_string(text ? text : "");
+    }
     }
 }
 
