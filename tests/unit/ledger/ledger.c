@@ -1,54 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ledger: chains, transactions, content, what it refuses, and what survives. */
+/* The ledger: transactions, values, content, who may write, a full disk. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <sqlite3.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 #include <cmocka.h>
 
-#include "base/file.h"
-#include "ledger/ledger.h"
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
 
-static char folder[64];
-static struct sty_error err;
-
-static int setup(void **state)
-{
-    struct sty_ledger *ledger = NULL;
-    snprintf(folder, sizeof folder, "/tmp/styrmin-ledger-XXXXXX");
-    if (!mkdtemp(folder) || sty_ledger_open(&ledger, folder, STY_LEDGER_WRITE, &err) < 0)
-        return -1;
-    *state = ledger;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    sty_ledger_close(*state);
-    return sty_directory_remove(folder, &err);
-}
-
-#define ok(call)                                                                                                       \
-    do {                                                                                                               \
-        if ((call) < 0)                                                                                                \
-            fail_msg("%s: %s", #call, err.text);                                                                       \
-    } while (0)
-
-/* SQL on the file behind the ledger's back. */
-static void behind(const char *sql)
-{
-    sqlite3 *db = NULL;
-    char *message = NULL;
-    sty_auto_free char *path = sty_sprintf("%s/ledger.db", folder);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
-        fail_msg("%s", message);
-    sqlite3_close(db);
-}
+#include "ledger_fixture.h"
 
 static void add_event(struct sty_ledger *ledger, const char *kind)
 {
@@ -63,20 +24,6 @@ static size_t problems_of(struct sty_ledger *ledger)
     json_auto_t *problems = NULL;
     ok(sty_ledger_check(&problems, ledger, &err));
     return json_array_size(problems);
-}
-
-static void test_event_chain(void **state)
-{
-    struct sty_ledger *ledger = *state;
-    for (int i = 0; i < 5; i++)
-        add_event(ledger, "test.happened");
-    assert_int_equal(problems_of(ledger), 0);
-    assert_int_equal(sty_ledger_exec(ledger, &err, "UPDATE events SET kind = 'x'", ""), -1);
-    assert_int_equal(sty_ledger_exec(ledger, &err, "DELETE FROM events", ""), -1);
-    behind("DROP TRIGGER events_no_update; UPDATE events SET data = '{\"a\":1}' WHERE seq = 3");
-    assert_int_equal(problems_of(ledger), 1);
-    behind("DROP TRIGGER events_no_delete; DELETE FROM events WHERE seq = 3");
-    assert_int_equal(problems_of(ledger), 2);
 }
 
 static void test_transactions(void **state)
@@ -135,31 +82,6 @@ static void test_content(void **state)
     assert_int_equal(problems_of(ledger), 1);
 }
 
-static void test_records(void **state)
-{
-    struct sty_ledger *ledger = *state;
-    char first[STY_DIGEST_SIZE], second[STY_DIGEST_SIZE];
-    json_auto_t *a = json_pack("{s:s}", "kind", "commit"), *b = json_pack("{s:s}", "kind", "commit");
-    ok(sty_ledger_record(first, ledger, "c1", a, &err));
-    ok(sty_ledger_record(second, ledger, "c2", b, &err));
-    assert_string_equal(sty_json_text(b, "previous", ""), first);
-    assert_int_equal(sty_json_int(b, "sequence", 0), 2);
-    assert_string_equal(sty_json_text(b, "installation", ""), sty_ledger_installation(ledger));
-    assert_int_equal(problems_of(ledger), 0);
-    behind("UPDATE records SET body = '{}' WHERE seq = 1");
-    assert_int_equal(problems_of(ledger), 1);
-}
-
-static void test_newer_schema_is_refused(void **state)
-{
-    struct sty_ledger *other = NULL;
-    (void)state;
-    behind("PRAGMA user_version = 99");
-    assert_int_equal(sty_ledger_open(&other, folder, STY_LEDGER_READ, &err), -1);
-    assert_int_equal(err.code, STY_CORRUPT);
-    assert_non_null(strstr(err.text, "99"));
-}
-
 static void test_reading(void **state)
 {
     struct sty_ledger *reader = NULL;
@@ -173,41 +95,6 @@ static void test_reading(void **state)
     struct sty_ledger *absent = NULL;
     assert_int_equal(sty_ledger_open(&absent, "/nonexistent", STY_LEDGER_READ, &err), -1);
     assert_int_equal(err.code, STY_NOT_FOUND);
-}
-
-static void test_not_a_ledger(void **state)
-{
-    (void)state;
-    struct sty_ledger *other = NULL;
-    sty_auto_free char *path = sty_sprintf("%s/x", folder), *file = sty_sprintf("%s/x/ledger.db", folder);
-    ok(sty_directory_make(path, 0700, &err));
-    ok(sty_file_replace(file, "this is no database, but long enough to be looked at as one", 59, 0600, &err));
-    assert_int_equal(sty_ledger_open(&other, path, STY_LEDGER_WRITE, &err), -1);
-    assert_int_equal(err.code, STY_CORRUPT);
-}
-
-static void test_backup_and_prune(void **state)
-{
-    struct sty_ledger *ledger = *state, *copy = NULL;
-    for (int i = 0; i < 3; i++)
-        add_event(ledger, "test.happened");
-    sty_auto_free char *path = sty_sprintf("%s/copy", folder), *file = sty_sprintf("%s/copy/ledger.db", folder);
-    ok(sty_directory_make(path, 0700, &err));
-    ok(sty_ledger_backup(ledger, file, &err));
-    assert_int_equal(sty_ledger_backup(ledger, file, &err), -1);
-    assert_int_equal(err.code, STY_EXISTS);
-    ok(sty_ledger_open(&copy, path, STY_LEDGER_READ, &err));
-    assert_int_equal(problems_of(copy), 0);
-    sty_ledger_close(copy);
-    json_auto_t *summary = NULL;
-    ok(sty_ledger_prune(&summary, ledger, sty_ledger_now(ledger) + 1000, 50, &err));
-    assert_int_equal(sty_json_int(summary, "events", 0), 3);
-    add_event(ledger, "test.after");
-    int64_t seq = 0;
-    ok(sty_ledger_number(&seq, ledger, &err, "SELECT max(seq) FROM events", ""));
-    assert_int_equal(seq, 4);
-    assert_int_equal(problems_of(ledger), 0);
-    assert_int_equal(sty_ledger_exec(ledger, &err, "DELETE FROM events", ""), -1);
 }
 
 static void test_full_disk(void **state)
@@ -226,19 +113,138 @@ static void test_full_disk(void **state)
     assert_int_equal(problems_of(ledger), 0);
 }
 
+static void test_a_hand_writes_requests_alone(void **state)
+{
+    static const struct {
+        const char *sql;
+        bool may;
+    } cases[] = {
+        {"INSERT INTO requests (id, seq, kind, arguments, actor, via, reason, created_at, state)"
+         " VALUES ('r', 1, 'retry', '{}', 'ada', 'cli', '', 0, 'pending')",
+         true},
+        {"UPDATE requests SET state = 'done' WHERE id = 'r'", true},
+        {"SELECT max(seq) FROM requests", true},
+        {"DELETE FROM requests", false},
+        {"INSERT INTO meta VALUES ('a', 'b')", false},
+        {"UPDATE targets SET tainted = 0", false},
+        {"DELETE FROM events", false},
+        {"DROP TABLE events", false},
+        {"DROP TRIGGER events_no_delete", false},
+        {"CREATE TABLE mine (a)", false},
+        {"ATTACH 'other' AS other", false},
+    };
+    struct sty_ledger *hand = NULL;
+    int64_t n = 0;
+    ok(sty_ledger_open(&hand, folder, STY_LEDGER_HAND, &err));
+    ok(sty_ledger_begin(hand, &err));
+    for (size_t i = 0; i < STY_COUNT(cases); i++) {
+        int result = sty_ledger_exec(hand, &err, cases[i].sql, "");
+        if ((result == 0) != cases[i].may || (result < 0 && err.code != STY_DENIED))
+            fail_msg("%s: %s", cases[i].sql, result < 0 ? err.text : "was let");
+    }
+    ok(sty_ledger_commit(hand, &err));
+    sty_ledger_close(hand);
+    ok(sty_ledger_number(&n, *state, &err, "SELECT count(*) FROM requests WHERE state = ?", "s", "done"));
+    assert_int_equal(n, 1);
+}
+
+/* The other connection sees what was committed, and nothing before; it can write when it is its turn. */
+static void test_two_connections(void **state)
+{
+    struct sty_ledger *one = *state, *two = NULL;
+    int64_t n = 7;
+    ok(sty_ledger_open(&two, folder, STY_LEDGER_WRITE, &err));
+    assert_string_equal(sty_ledger_installation(one), sty_ledger_installation(two));
+    ok(sty_ledger_begin(one, &err));
+    ok(sty_ledger_meta_set(one, "a", "1", &err));
+    ok(sty_ledger_number(&n, two, &err, "SELECT count(*) FROM meta WHERE key = 'a'", ""));
+    assert_int_equal(n, 0);
+    ok(sty_ledger_exec(two, &err, "PRAGMA busy_timeout = 1", ""));
+    assert_int_equal(sty_ledger_begin(two, &err), -1);
+    assert_int_equal(err.code, STY_BUSY);
+    ok(sty_ledger_commit(one, &err));
+    add_event(two, "from.two");
+    add_event(one, "from.one");
+    ok(sty_ledger_number(&n, two, &err, "SELECT max(seq) FROM events", ""));
+    assert_int_equal(n, 2);
+    assert_int_equal(problems_of(two), 0);
+    sty_ledger_close(two);
+}
+
+enum { ROUNDS = 50 };
+
+static void *add_many(void *self)
+{
+    struct sty_ledger *ledger = self;
+    struct sty_event event = {.kind = "test.thread"};
+    struct sty_error mine;
+    for (int i = 0; i < ROUNDS; i++) {
+        sty_ledger_rollback(ledger); /* of nothing: the other thread's transaction goes on */
+        if (sty_ledger_begin(ledger, &mine) < 0 || sty_ledger_event(ledger, &event, &mine) < 0 ||
+            sty_ledger_commit(ledger, &mine) < 0)
+            return self;
+    }
+    return NULL;
+}
+
+static void test_threads_take_turns(void **state)
+{
+    pthread_t threads[3];
+    int64_t n = 0;
+    ok(sty_ledger_exec(*state, &err, "PRAGMA synchronous = OFF", ""));
+    for (size_t i = 0; i < STY_COUNT(threads); i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, add_many, *state), 0);
+    for (size_t i = 0; i < STY_COUNT(threads); i++) {
+        void *failed = NULL;
+        pthread_join(threads[i], &failed);
+        assert_null(failed);
+    }
+    ok(sty_ledger_number(&n, *state, &err, "SELECT count(*) FROM events", ""));
+    assert_int_equal(n, (int)STY_COUNT(threads) * ROUNDS);
+    assert_int_equal(problems_of(*state), 0);
+}
+
+static void test_close_rolls_back(void **state)
+{
+    struct sty_ledger *other = NULL;
+    int64_t n = 7;
+    ok(sty_ledger_open(&other, folder, STY_LEDGER_WRITE, &err));
+    ok(sty_ledger_begin(other, &err));
+    ok(sty_ledger_meta_set(other, "a", "1", &err));
+    sty_ledger_close(other);
+    sty_ledger_close(NULL);
+    ok(sty_ledger_number(&n, *state, &err, "SELECT count(*) FROM meta WHERE key = 'a'", ""));
+    assert_int_equal(n, 0);
+}
+
+/* SQLite may end a transaction by itself; what its owner still writes must not stand alone. */
+static void test_writes_after_a_lost_transaction(void **state)
+{
+    struct sty_ledger *ledger = *state;
+    int64_t n = 7;
+    ok(sty_ledger_begin(ledger, &err));
+    ok(sty_ledger_exec(ledger, &err, "ROLLBACK", ""));
+    assert_int_equal(sty_ledger_meta_set(ledger, "a", "1", &err), -1);
+    assert_int_equal(err.code, STY_IO);
+    assert_int_equal(sty_ledger_commit(ledger, &err), -1);
+    ok(sty_ledger_number(&n, ledger, &err, "SELECT count(*) FROM meta WHERE key = 'a'", ""));
+    assert_int_equal(n, 0);
+    ok(sty_ledger_meta_set(ledger, "a", "1", &err));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_event_chain, setup, teardown),
         cmocka_unit_test_setup_teardown(test_transactions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_values, setup, teardown),
         cmocka_unit_test_setup_teardown(test_content, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_records, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_newer_schema_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reading, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_not_a_ledger, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_backup_and_prune, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_hand_writes_requests_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_two_connections, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_threads_take_turns, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_close_rolls_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_writes_after_a_lost_transaction, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
