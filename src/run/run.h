@@ -24,10 +24,10 @@
 struct sty_run_world {
     struct sty_ledger *ledger;
     const struct sty_world *world;
-    const char *state_dir;              /* run/ below it holds launcher and driver files */
-    const char *const *allow;           /* host.allow */
-    const json_t *secrets;              /* {"files":[dirs],"env":[names],"commands":[paths]} */
-    const char *program;                /* our own binary: the launcher is `styrmin launch ...` */
+    const char *state_dir;    /* run/ below it holds launcher and driver files */
+    const char *const *allow; /* host.allow */
+    const json_t *secrets;    /* {"files":[dirs],"env":[names],"commands":[paths]} */
+    const char *program;      /* our own binary: the launcher is `styrmin launch ...` */
     /*
      * Called inside the transaction that ends a remediation with success: makes the Instance active
      * (activate/activation). Behind a pointer because run may not know activation.
@@ -44,7 +44,7 @@ struct sty_run_world {
 struct sty_remediation_new {
     int64_t target;
     const struct sty_target *names;
-    const json_t *document;  /* the remediation as sty_plan made it */
+    const json_t *document;                /* the remediation as sty_plan made it */
     const char *commit, *request, *parent; /* request, parent may be NULL */
 };
 int sty_remediation_record(char id[STY_ID_SIZE], struct sty_ledger *ledger, const struct sty_remediation_new *fresh,
@@ -83,3 +83,8 @@ int sty_run_host_open(struct sty_run_host **out, const struct sty_run_world *wor
 const struct sty_host *sty_run_host_get(struct sty_run_host *host);
 void sty_run_host_free(struct sty_run_host *host);
 STY_DEFINE_AUTO_PTR(run_host)
+
+#define STY_RUN_DIGEST_KEY_SIZE 65 /* 64 hex digits and the NUL */
+/* The cluster's key of keyed digests, made when first asked for; for providers and drift. */
+int sty_run_digest_key(char out[STY_RUN_DIGEST_KEY_SIZE], struct sty_ledger *ledger, const char *cluster,
+                       struct sty_error *err);

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * depends_on between targets, asked anew each time something may begin: a dependency stands when it is active, not
+ * tainted, and nothing of it is unfinished; a delete waits until nobody who stands needs the target any more.
+ */
+#include <string.h>
+#include "run/engine_internal.h"
+
+enum order { AFTER, BEFORE, ANY };
+static const struct {
+    const char *kind;
+    enum order order;
+} orders[] = {
+    {"create", AFTER}, {"update", AFTER},  {"upgrade", AFTER},  {"downgrade", AFTER},
+    {"start", AFTER},  {"delete", BEFORE}, {"release", BEFORE}, {"stop", ANY},
+    {"heal", ANY},     {"restore", ANY},   {"adopt", ANY},
+};
+
+static enum order order_of(const char *kind)
+{
+    for (size_t i = 0; i < STY_COUNT(orders); i++)
+        if (strcmp(orders[i].kind, kind) == 0)
+            return orders[i].order;
+    return ANY;
+}
+
+static int read_policy(json_t **policy, bool *suspended, struct sty_ledger *ledger, int64_t target,
+                       struct sty_error *err)
+{
+    json_auto_t *row = NULL;
+    if (sty_ledger_row(&row, ledger, err, "SELECT policy, suspended_until FROM targets WHERE id = ?", "i", target) < 0)
+        return -1;
+    const char *text = sty_json_text(row, "policy", "{}");
+    if (sty_json_parse(policy, text, strlen(text), err) < 0)
+        return sty_error_wrap(err, "ledger: policy of target %lld", (long long)target);
+    *suspended =
+        sty_json_bool(*policy, "suspend", false) || sty_json_int(row, "suspended_until", 0) > sty_ledger_now(ledger);
+    return 0;
+}
+
+/* Active, not tainted, nothing unfinished. */
+static int stands(bool *out, struct sty_ledger *ledger, const json_t *row, const char *deployment,
+                  struct sty_error *err)
+{
+    int64_t count = 0;
+    if (sty_ledger_number(&count, ledger, err,
+                          "SELECT count(*) FROM targets t JOIN active a ON a.target = t.id WHERE t.cluster = ? AND"
+                          " t.environment = ? AND t.deployment = ? AND t.tainted = 0 AND NOT EXISTS (SELECT 1 FROM"
+                          " remediations r WHERE r.target = t.id AND r.state IN ('planned', 'running', 'waiting'))",
+                          "sss", sty_json_text(row, "cluster", ""), sty_json_text(row, "environment", ""),
+                          deployment) < 0)
+        return -1;
+    *out = count > 0;
+    return 0;
+}
+
+static int dependencies_stand(bool *out, struct sty_ledger *ledger, const json_t *row, const json_t *policy,
+                              struct sty_error *err)
+{
+    size_t i;
+    json_t *name;
+    *out = true;
+    json_array_foreach (json_object_get(policy, "depends_on"), i, name) {
+        if (stands(out, ledger, row, json_string_value(name), err) < 0)
+            return -1;
+        if (!*out)
+            return 0;
+    }
+    return 0;
+}
+
+static int nobody_needs(bool *out, struct sty_ledger *ledger, const json_t *row, struct sty_error *err)
+{
+    int64_t count = 0;
+    if (sty_ledger_number(&count, ledger, err,
+                          "SELECT count(*) FROM targets t, json_each(t.policy, '$.depends_on') d WHERE t.cluster = ?"
+                          " AND t.environment = ? AND d.value = ? AND t.id <> ? AND (EXISTS (SELECT 1 FROM active a"
+                          " WHERE a.target = t.id) OR EXISTS (SELECT 1 FROM resources s WHERE s.target = t.id))",
+                          "sssi", sty_json_text(row, "cluster", ""), sty_json_text(row, "environment", ""),
+                          sty_json_text(row, "deployment", ""), sty_json_int(row, "target", 0)) < 0)
+        return -1;
+    *out = count == 0;
+    return 0;
+}
+
+int sty_engine_ready(bool *out, struct sty_ledger *ledger, const json_t *row, struct sty_error *err)
+{
+    json_auto_t *policy = NULL;
+    bool suspended = false;
+    *out = false;
+    if (read_policy(&policy, &suspended, ledger, sty_json_int(row, "target", 0), err) < 0)
+        return -1;
+    if (suspended)
+        return 0;
+    switch (order_of(sty_json_text(row, "kind", ""))) {
+    case AFTER:
+        return dependencies_stand(out, ledger, row, policy, err);
+    case BEFORE:
+        return nobody_needs(out, ledger, row, err);
+    case ANY:
+        break;
+    }
+    *out = true;
+    return 0;
+}

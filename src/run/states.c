@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The states of remediations and steps. Each table says what may follow what; nobody else knows. A test prints the
+ * tables and compares them with these drawings, so that neither can lie:
+ *
+ * digraph remediation {
+ *   planned -> running
+ *   planned -> superseded
+ *   running -> waiting
+ *   running -> succeeded
+ *   running -> failed
+ *   running -> cancelled
+ *   waiting -> running
+ *   waiting -> superseded
+ * }
+ *
+ * digraph step {
+ *   pending -> running
+ *   pending -> skipped
+ *   running -> succeeded
+ *   running -> failed
+ *   running -> unknown
+ *   unknown -> running
+ *   unknown -> succeeded
+ * }
+ */
+#include "run/run_internal.h"
+
+#include <string.h>
+
+const struct sty_state sty_remediation_states[] = {
+    {"planned", {"running", "superseded"}},
+    {"running", {"waiting", "succeeded", "failed", "cancelled"}},
+    {"waiting", {"running", "superseded"}},
+    {"succeeded", {NULL}},
+    {"failed", {NULL}},
+    {"cancelled", {NULL}},
+    {"superseded", {NULL}},
+    {NULL, {NULL}},
+};
+
+const struct sty_state sty_step_states[] = {
+    {"pending", {"running", "skipped"}},
+    {"running", {"succeeded", "failed", "unknown"}},
+    {"unknown", {"running", "succeeded"}},
+    {"succeeded", {NULL}},
+    {"failed", {NULL}},
+    {"skipped", {NULL}},
+    {NULL, {NULL}},
+};
+
+static const struct sty_state *find(const struct sty_state *table, const char *name)
+{
+    for (; table->name; table++)
+        if (strcmp(table->name, name) == 0)
+            return table;
+    return NULL;
+}
+
+bool sty_state_allows(const struct sty_state *table, const char *from, const char *to)
+{
+    const struct sty_state *state = find(table, from);
+    for (size_t i = 0; state && state->next[i]; i++)
+        if (strcmp(state->next[i], to) == 0)
+            return true;
+    return false;
+}
+
+bool sty_state_ended(const struct sty_state *table, const char *name)
+{
+    const struct sty_state *state = find(table, name);
+    return !state || !state->next[0];
+}
