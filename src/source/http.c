@@ -32,6 +32,7 @@ struct sty_exchange {
     size_t sent, taken;
     size_t dropped;                       /* of an answer whose status is not 200 */
     bool post, started, streaming, whole; /* whole: the request has no more to come */
+    bool forgotten;                       /* the beginning of the request: it cannot be sent again */
     bool send_paused, receive_paused;
     bool heard; /* a byte moved since somebody looked */
     bool finished;
@@ -109,6 +110,16 @@ static size_t on_upload(char *room, size_t size, size_t count, void *user)
         memcpy(room, exchange->request.data + exchange->sent, length);
     exchange->sent += length;
     return length;
+}
+
+/* A kept connection may turn out to be dead: libcurl then begins again on a new one. */
+static int on_rewind(void *user, curl_off_t offset, int origin)
+{
+    struct sty_exchange *exchange = user;
+    if (exchange->forgotten || origin != SEEK_SET || offset < 0 || (uint64_t)offset > exchange->request.length)
+        return CURL_SEEKFUNC_FAIL;
+    exchange->sent = (size_t)offset;
+    return CURL_SEEKFUNC_OK;
 }
 
 /* ---- moving ---- */
@@ -312,6 +323,8 @@ static void start(struct sty_exchange *exchange)
         curl_easy_setopt(easy, CURLOPT_POST, 1L);
         curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_upload);
         curl_easy_setopt(easy, CURLOPT_READDATA, exchange);
+        curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_rewind);
+        curl_easy_setopt(easy, CURLOPT_SEEKDATA, exchange);
         curl_off_t length = exchange->streaming ? -1 : (curl_off_t)exchange->request.length;
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, length);
         if (exchange->streaming)
@@ -361,9 +374,10 @@ static int check_result(struct sty_exchange *exchange, struct sty_error *err)
 
 int sty_exchange_write(struct sty_exchange *exchange, const void *bytes, size_t length, struct sty_error *err)
 {
-    if (exchange->sent == exchange->request.length) {
+    if (exchange->sent && exchange->sent == exchange->request.length) {
         sty_str_reset(&exchange->request);
         exchange->sent = 0;
+        exchange->forgotten = true;
     }
     sty_str_append_bytes(&exchange->request, bytes, length);
     if (exchange->request.length - exchange->sent <= POST_BUFFER)

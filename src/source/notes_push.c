@@ -168,6 +168,14 @@ static int fetch_notes(struct push *push, struct sty_error *err)
     return sty_transfer_download(&push->transfer, remote, &tips, &push->refs, err);
 }
 
+static bool has_all(const struct sty_repo *repo, const struct sty_remote_tips *tips)
+{
+    bool complete = true;
+    for (int kind = 0; kind < STY_NOTES_KINDS; kind++)
+        complete = complete && (!tips->has_notes[kind] || git_odb_exists(repo->odb, &tips->notes[kind]));
+    return complete;
+}
+
 /*
  * Connected for the push, all that the remote lists of our notes in the mirror. The list of this very connection is
  * what the push is compared with over there. `*out` stays NULL where the remote keeps moving.
@@ -177,14 +185,11 @@ static int meet(git_remote **out, struct push *push, struct sty_remote_tips *tip
     struct sty_transfer *transfer = &push->transfer;
     for (int round = 0; round < 2; round++) {
         sty_auto_git(remote) remote = NULL;
-        bool complete = true;
         if (sty_transfer_connect(&remote, transfer, GIT_DIRECTION_PUSH, err) < 0 ||
             sty_transfer_tips(tips, transfer, remote, &push->refs, err) < 0)
             return -1;
         tips->has_branch = false;
-        for (int kind = 0; kind < STY_NOTES_KINDS; kind++)
-            complete = complete && (!tips->has_notes[kind] || git_odb_exists(transfer->repo->odb, &tips->notes[kind]));
-        if (complete) {
+        if (has_all(transfer->repo, tips)) {
             *out = sty_take(remote);
             return sty_transfer_download(transfer, *out, tips, &push->refs, err);
         }

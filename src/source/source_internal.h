@@ -138,6 +138,8 @@ int sty_transfer_connect(git_remote **out, struct sty_transfer *transfer, git_di
 git_remote_callbacks sty_transfer_callbacks(struct sty_transfer *transfer);
 /* After a libgit2 call of this transfer failed: what the transport met, else what libgit2 says. */
 int sty_transfer_error(struct sty_transfer *transfer, struct sty_error *err);
+/* What words of the other side mean; `otherwise` when none is known. */
+enum sty_code sty_complaint_code(const char *said, enum sty_code otherwise);
 /* For transports: keep `error` if it is the first, tell libgit2; always -1. */
 int sty_transfer_fail(struct sty_transfer *transfer, const struct sty_error *error);
 /* How long to wait for the next byte; STY_TIMEOUT when the whole time is over. */

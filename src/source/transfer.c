@@ -97,6 +97,36 @@ int sty_transfer_fail(struct sty_transfer *transfer, const struct sty_error *err
     return -1;
 }
 
+/* The other side has words only: ssh exits with 255 whatever happened, git with 128. The first that fits decides. */
+static const struct {
+    const char *needle;
+    enum sty_code code;
+} complaints[] = {
+    {"Host key verification failed", STY_DENIED},
+    {"REMOTE HOST IDENTIFICATION HAS CHANGED", STY_DENIED},
+    {"Permission denied", STY_DENIED},
+    {"Too many authentication failures", STY_DENIED},
+    {"dubious ownership", STY_DENIED},
+    {"does not appear to be a git repository", STY_NOT_FOUND},
+    {"not a git repository", STY_NOT_FOUND},
+    {"Repository not found", STY_NOT_FOUND},
+    {"No such file or directory", STY_NOT_FOUND},
+    {"access denied", STY_DENIED},
+    {"read-only", STY_DENIED},
+    {"read only", STY_DENIED},
+    {"timed out", STY_TIMEOUT},
+    {"Bad configuration option", STY_USAGE},
+};
+
+enum sty_code sty_complaint_code(const char *said, enum sty_code otherwise)
+{
+    for (size_t i = 0; i < STY_COUNT(complaints); i++) {
+        if (strcasestr(said, complaints[i].needle))
+            return complaints[i].code;
+    }
+    return otherwise;
+}
+
 int sty_transfer_error(struct sty_transfer *transfer, struct sty_error *err)
 {
     const git_error *reason = git_error_last();
@@ -104,6 +134,8 @@ int sty_transfer_error(struct sty_transfer *transfer, struct sty_error *err)
         *err = transfer->error;
         return sty_error_wrap(err, "%.200s", transfer->url.text);
     }
+    if (reason && reason->message && sty_starts_with(reason->message, "remote error: "))
+        return sty_git_error(err, sty_complaint_code(reason->message, STY_FAILED), "%.200s", transfer->url.text);
     if (reason && reason->klass == GIT_ERROR_NET)
         return sty_git_error(err, STY_INVALID,
                              "%.200s: not an answer that can be used (shallow and SHA-256 repositories "

@@ -158,41 +158,12 @@ static int spawn(struct pipe_transport *transport, const char *service, struct s
     return sty_pipe_child_start(&transport->child, &spec, err);
 }
 
-/* ---- what it says when it fails ---- */
-
-/* The first that fits decides; ssh exits with 255 whatever happened, git with 128. */
-static const struct {
-    const char *needle;
-    enum sty_code code;
-} complaints[] = {
-    {"Host key verification failed", STY_DENIED},
-    {"REMOTE HOST IDENTIFICATION HAS CHANGED", STY_DENIED},
-    {"Permission denied", STY_DENIED},
-    {"Too many authentication failures", STY_DENIED},
-    {"dubious ownership", STY_DENIED},
-    {"does not appear to be a git repository", STY_NOT_FOUND},
-    {"not a git repository", STY_NOT_FOUND},
-    {"Repository not found", STY_NOT_FOUND},
-    {"No such file or directory", STY_NOT_FOUND},
-    {"access denied", STY_DENIED},
-    {"read-only", STY_DENIED},
-    {"read only", STY_DENIED},
-    {"timed out", STY_TIMEOUT},
-    {"Bad configuration option", STY_USAGE},
-};
-
 static int explain_end(struct pipe_transport *transport, struct sty_error *err)
 {
     const char *said = sty_pipe_child_complaint(transport->child);
     bool ssh = transport->transfer->url.kind == STY_REMOTE_SSH;
     const char *who = ssh ? "ssh" : "git";
-    enum sty_code code = ssh ? STY_UNREACHABLE : STY_FAILED;
-    for (size_t i = 0; i < STY_COUNT(complaints); i++) {
-        if (!strstr(said, complaints[i].needle))
-            continue;
-        code = complaints[i].code;
-        break;
-    }
+    enum sty_code code = sty_complaint_code(said, ssh ? STY_UNREACHABLE : STY_FAILED);
     sty_auto(str) line = STY_STR_INIT;
     size_t length = strlen(said);
     for (const char *at = length > 300 ? said + length - 300 : said; *at; at++)

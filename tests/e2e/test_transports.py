@@ -76,6 +76,7 @@ def test_connections_are_kept(tmp, repo):
     with git_servers.HttpServer(tmp) as server:
         with git_servers.Proxy(tmp) as proxy:
             result = probe(tmp, server.url("repo.git"), proxy=proxy.url, repeat=5)
+            assert result["code"] == 0, result
             assert result["changes"] == ["1", "0", "0", "0", "0"]
 
 
@@ -275,6 +276,21 @@ def test_garbage(tmp, body):
         assert probe(tmp, server.url("repo.git"))["code"] == 1
 
 
+@pytest.mark.parametrize("words,code", [("Repository not found", "not found"), ("access denied or repository not exported",
+                                        "denied"), ("tea break", "failed")])
+def test_words_of_the_server(tmp, words, code):
+    def handler(request):
+        body = b"001e# service=git-upload-pack\n0000" + b"%04xERR %s\n" % (len(words) + 9, words.encode())
+        request.send_response(200)
+        request.send_header("Content-Type", "application/x-git-upload-pack-advertisement")
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        request.wfile.write(body)
+
+    with git_servers.Scripted(handler) as server:
+        refused(probe(tmp, server.url("repo.git")), code, words)
+
+
 def test_cut_short(tmp, repo):
     tip = repo.commit({"blob": os.urandom(1 << 20)})
     with git_servers.HttpServer(tmp) as real:
@@ -466,3 +482,65 @@ def test_lost_mirror_learns_its_notes_again(tmp, repo):
     result = probe(tmp, url, mirror="fresh", records='{"b":2}', push=1)
     assert result["unpushed"] == "0" and result["notes_changed"] == "1"
     assert repo.note("styrmin-records/probe", repo.ref("main")).splitlines() == ['{"a":1}', '{"b":2}']
+
+
+@pytest.mark.parametrize("transport", ["http", "file"])
+def test_many_notes_do_not_make_a_fetch_a_clone(tmp, repo, transport):
+    """Notes are newer than the branch: offered as what we have, they would hide from the server that we have that."""
+    repo.commit({"drivers/d/1/blob": os.urandom(3 << 20)}, GIT_COMMITTER_DATE="2026-01-01T00:00:00Z")
+    with git_servers.HttpServer(tmp) as server:
+        url = server.url("repo.git") if transport == "http" else str(repo.bare)
+        probe(tmp, url)
+        for n in range(40):
+            probe(tmp, url, records=f'{{"n":{n}}}', push=int(n % 10 == 9))
+        before = sum(path.stat().st_size for path in (tmp / "mirror/objects/pack").iterdir())
+        newer = repo.commit({"deployments/a.yaml": "small"})
+        git_servers.git("notes", "--ref=refs/notes/styrmin-records/probe", "append", "-m", "theirs", newer, cwd=repo.bare)
+        result = probe(tmp, url)
+        assert result["tip"] == newer and result["notes_changed"] == "1"
+        after = sum(path.stat().st_size for path in (tmp / "mirror/objects/pack").iterdir())
+        assert after - before < 200000
+
+
+def test_kept_connection_that_died(tmp, repo):
+    """The server closes after every answer without having said so: the post begins again on a new connection."""
+    import socket
+    import threading
+    with git_servers.HttpServer(tmp) as real:
+        posts = []
+
+        def relay(client):
+            with client, socket.create_connection(("127.0.0.1", real.port)) as upstream:
+                client.settimeout(5)
+                request = b""
+                while b"\r\n\r\n" not in request:
+                    piece = client.recv(65536)
+                    if not piece:
+                        return
+                    request += piece
+                head, _, body = request.partition(b"\r\n\r\n")
+                length = [line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
+                while length and len(body) < int(length[0].split(b":")[1]):
+                    body += client.recv(65536)
+                posts.append(head.split(b" ")[0])
+                upstream.sendall(head + b"\r\nConnection: close\r\n\r\n" + body)
+                answer = b""
+                while piece := upstream.recv(65536):
+                    answer += piece
+                client.sendall(answer.replace(b"Connection: close\r\n", b""))
+                time.sleep(0.02)  # the client believes that it may go on with this connection
+
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            def accept():
+                while True:
+                    try:
+                        threading.Thread(target=relay, args=(listener.accept()[0],), daemon=True).start()
+                    except OSError:
+                        return
+            threading.Thread(target=accept, daemon=True).start()
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}/repo.git"
+            for n in range(10):
+                tip = repo.commit({"n": str(n)})
+                result = probe(tmp, url, text=f"t{n}", push=1)
+                assert result["code"] == 0 and result["tip"] == tip and result["unpushed"] == "0", result
+            assert b"POST" in posts

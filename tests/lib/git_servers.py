@@ -90,8 +90,8 @@ class Repository:
         git("remote", "add", "origin", self.bare, cwd=self.work)
         self.commit({"README": "hello\n"})
 
-    def commit(self, files, message="change", push=True):
-        """Write files (None removes one), commit, push; the new commit's id."""
+    def commit(self, files, message="change", push=True, **env):
+        """Write files (None removes one), commit, push; the new commit's id. env: e.g. GIT_COMMITTER_DATE."""
         for path, text in files.items():
             full = self.work / path
             if text is None:
@@ -100,7 +100,7 @@ class Repository:
             full.parent.mkdir(parents=True, exist_ok=True)
             full.write_bytes(text if isinstance(text, bytes) else text.encode())
         git("add", "-A", cwd=self.work)
-        git("commit", "-q", "--allow-empty", "-m", message, cwd=self.work)
+        git("commit", "-q", "--allow-empty", "-m", message, cwd=self.work, **env)
         if push:
             git("push", "-q", "-f", "origin", self.branch, cwd=self.work)
         return git("rev-parse", "HEAD", cwd=self.work)
