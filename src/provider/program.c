@@ -27,7 +27,10 @@ void sty_tail_visible(char *out, size_t size, const char *text, size_t length)
     while (length && isspace((unsigned char)text[length - 1]))
         length--;
     size_t skip = length > TAIL ? length - TAIL : 0;
-    sty_str_append_visible(&visible, text + skip, length - skip, false);
+    sty_str_append_visible(&visible, text + skip, length - skip, true);
+    for (size_t i = 0; i < visible.length; i++)
+        if (visible.data[i] == '\n' || visible.data[i] == '\t')
+            visible.data[i] = ' ';
     size_t from = visible.length >= size ? visible.length - size + 1 : 0;
     /* Not in the middle of a character. */
     while (from && ((unsigned char)visible.data[from] & 0xc0U) == 0x80)

@@ -101,7 +101,7 @@ struct sty_program_result {
 int sty_program_run(struct sty_program_result *out, const struct sty_program *program, struct sty_error *err);
 /* "exit status 3: words": the text for people. */
 int sty_program_failed(const struct sty_program_result *result, const char *what, struct sty_error *err);
-/* The end of `text` that fits, made visible, without white space at its end. */
+/* The end of `text` that fits, made visible, in one line, without white space at its end. */
 void sty_tail_visible(char *out, size_t size, const char *text, size_t length);
 
 /* ---- health.c ---- */
