@@ -45,7 +45,8 @@ static int read_open(struct engine *engine, struct sty_error *err)
 {
     json_t *rows = NULL;
     if (sty_ledger_rows(&rows, engine->world->ledger, err,
-                        "SELECT id, target, cluster, environment, deployment, kind, state, due FROM remediations"
+                        "SELECT id, target, cluster, environment, deployment, kind, state, due,"
+                        " json_extract(document, '$.after') AS after FROM remediations"
                         " WHERE state IN ('planned', 'running', 'waiting') ORDER BY seq",
                         "") < 0)
         return -1;

@@ -79,52 +79,6 @@ static int quarantine(struct sty_execution *execution, struct sty_error *err)
                            "si", sty_json_text(execution->row, "to_instance", NULL), execution->target);
 }
 
-static int leftovers(json_t **out, struct sty_execution *execution, const struct sty_instance *active,
-                     struct sty_error *err)
-{
-    json_auto_t *rows = NULL;
-    const char *component;
-    if (sty_ledger_rows(&rows, execution->ledger, err,
-                        "SELECT id, component FROM resources WHERE place = 'host' AND target = ? ORDER BY id DESC", "i",
-                        execution->target) < 0)
-        return -1;
-    *out = json_array();
-    size_t i;
-    json_t *row;
-    json_array_foreach (rows, i, row)
-        if (!sty_instance_resource(&component, active, sty_json_text(row, "id", "")))
-            json_array_append(*out, row);
-    return 0;
-}
-
-/* A remediation of its own: it survives a crash, and the history tells that it was the answer. */
-static int record_restore(struct sty_execution *execution, struct sty_error *err)
-{
-    json_auto_t *active = NULL, *left = NULL;
-    const struct sty_instance *instance;
-    char id[STY_ID_SIZE];
-    if (sty_ledger_row(&active, execution->ledger, err, "SELECT * FROM active WHERE target = ?", "i",
-                       execution->target) < 0)
-        return -1;
-    if (!active)
-        return 0;
-    if (sty_execution_instance(&instance, execution, sty_json_text(active, "instance", ""), err) < 0 ||
-        leftovers(&left, execution, instance, err) < 0)
-        return -1;
-    sty_auto_free char *reason = sty_sprintf("%s failed", sty_json_text(execution->row, "kind", ""));
-    json_auto_t *document = sty_restore_document(instance, execution->name, reason, left);
-    struct sty_target names = {sty_json_text(execution->row, "cluster", ""),
-                               sty_json_text(execution->row, "environment", ""),
-                               sty_json_text(execution->row, "deployment", "")};
-    struct sty_remediation_new fresh = {.target = execution->target,
-                                        .names = &names,
-                                        .document = document,
-                                        .commit = sty_json_text(active, "commit_oid", ""),
-                                        .request = sty_json_text(execution->row, "request", NULL),
-                                        .parent = execution->id};
-    return sty_remediation_record(id, execution->ledger, &fresh, err);
-}
-
 static int64_t attempt_now(struct sty_execution *execution)
 {
     int64_t attempt = sty_json_int(execution->row, "attempt", 1);
@@ -153,7 +107,7 @@ int sty_execution_fail(struct sty_execution *execution, const struct sty_error *
                                     sty_ledger_now(execution->ledger) + verdict.delay_ms, why->text, err);
     if (sty_remediation_move(execution->ledger, execution->id, "failed", why->text, err) < 0 ||
         (verdict.quarantine && quarantine(execution, err) < 0) ||
-        (verdict.restore && record_restore(execution, err) < 0))
+        (verdict.restore && sty_restore_record(execution, err) < 0))
         return -1;
     return sty_execution_ended(execution, err);
 }

@@ -17,6 +17,11 @@ bool sty_once_wanted(const struct sty_step *step)
 /* The step as resolved, and the files it runs from: with either changed it is another step. */
 static void mark_digest(char out[STY_DIGEST_SIZE], const struct sty_step *step)
 {
+    const char *given = sty_json_text(step->document, "once_digest", sty_json_text(step->args, "once_digest", NULL));
+    if (given && sty_digest_valid(given)) {
+        snprintf(out, STY_DIGEST_SIZE, "%s", given);
+        return;
+    }
     const json_t *driver = step->instance ? json_object_get(sty_instance_json(step->instance), "driver") : NULL;
     json_auto_t *identity = json_object();
     json_object_set(identity, "args", (json_t *)step->args);

@@ -83,15 +83,25 @@ static int nobody_needs(bool *out, struct sty_ledger *ledger, const json_t *row,
     return 0;
 }
 
-int sty_engine_ready(bool *out, struct sty_ledger *ledger, const json_t *row, struct sty_error *err)
+/* What the plan puts before it has neither anything left to do nor failed. */
+static int plan_allows(bool *out, struct sty_ledger *ledger, const json_t *row, struct sty_error *err)
 {
-    json_auto_t *policy = NULL;
-    bool suspended = false;
-    *out = false;
-    if (read_policy(&policy, &suspended, ledger, sty_json_int(row, "target", 0), err) < 0)
+    int64_t count = 0;
+    const char *after = sty_json_text(row, "after", NULL);
+    if (after && sty_ledger_number(
+                     &count, ledger, err,
+                     "SELECT count(*) FROM json_each(?) a JOIN targets t ON t.cluster || '/' || t.environment || '/'"
+                     " || t.deployment = a.value WHERE t.tainted = 1 OR EXISTS (SELECT 1 FROM remediations r WHERE"
+                     " r.target = t.id AND r.state IN ('planned', 'running', 'waiting'))",
+                     "s", after) < 0)
         return -1;
-    if (suspended)
-        return 0;
+    *out = count == 0;
+    return 0;
+}
+
+static int stage_allows(bool *out, struct sty_ledger *ledger, const json_t *row, const json_t *policy,
+                        struct sty_error *err)
+{
     switch (order_of(sty_json_text(row, "kind", ""))) {
     case AFTER:
         return dependencies_stand(out, ledger, row, policy, err);
@@ -102,4 +112,18 @@ int sty_engine_ready(bool *out, struct sty_ledger *ledger, const json_t *row, st
     }
     *out = true;
     return 0;
+}
+
+int sty_engine_ready(bool *out, struct sty_ledger *ledger, const json_t *row, struct sty_error *err)
+{
+    json_auto_t *policy = NULL;
+    bool suspended = false;
+    *out = false;
+    if (read_policy(&policy, &suspended, ledger, sty_json_int(row, "target", 0), err) < 0)
+        return -1;
+    if (suspended)
+        return 0;
+    if (plan_allows(out, ledger, row, err) < 0)
+        return -1;
+    return *out ? stage_allows(out, ledger, row, policy, err) : 0;
 }

@@ -1,103 +1,144 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The restore that answers a failure: the active Instance as it says it is, by built-in steps only. It is made here, in
- * the transaction of the failure, because there may be no walk for a long time.
+ * The restore that answers a failure. It is planned as any other, from what the ledger knows, in the transaction of the
+ * failure: there may be no walk for a long time.
  */
 #include <string.h>
+#include "plan/plan.h"
 #include "run/run_internal.h"
 
-static void add(json_t *steps, const char *type, const char *component, const char *whose)
+/* Everything else is settled: nobody takes from us, nobody waits. */
+static int no_owner(void *self, struct sty_plan_owner *out, const char *place, const char *id, struct sty_error *err)
 {
-    json_t *step = json_object();
-    json_object_set_new(step, "seq", json_integer((json_int_t)json_array_size(steps) + 1));
-    json_object_set_new(step, "hook", json_string("restore"));
-    json_object_set_new(step, "mode", json_string("core"));
-    json_object_set_new(step, "action", json_null());
-    json_object_set_new(step, "type", json_string(type));
-    json_object_set_new(step, "component", json_string(component));
-    json_object_set_new(step, "instance", json_string(whose));
-    json_object_set_new(step, "args", json_object());
-    json_array_append_new(steps, step);
+    (void)self;
+    (void)place;
+    (void)id;
+    (void)err;
+    *out = (struct sty_plan_owner){0};
+    return 0;
 }
 
-/* Names of components in `leftovers`, each once. */
-static json_t *components_of(const json_t *leftovers)
+static int no_other(void *self, struct sty_plan_other *out, const char *target, struct sty_error *err)
 {
-    json_t *out = json_array(), *row;
-    size_t i;
-    json_array_foreach (leftovers, i, row) {
-        const char *name = sty_json_text(row, "component", "");
-        if (!sty_json_has(out, name))
-            json_array_append_new(out, json_string(name));
+    (void)self;
+    (void)target;
+    (void)err;
+    *out = (struct sty_plan_other){0};
+    return 0;
+}
+
+static int no_dependents(void *self, const char *const **out, const char *target, struct sty_error *err)
+{
+    static const char *const none[] = {NULL};
+    (void)self;
+    (void)target;
+    (void)err;
+    *out = none;
+    return 0;
+}
+
+static int not_asked(void *self, bool *out, const char *digest, struct sty_error *err)
+{
+    (void)self;
+    (void)digest;
+    (void)err;
+    *out = false;
+    return 0;
+}
+
+static const struct sty_plan_lookup lookup = {NULL, no_owner, no_other, no_dependents, not_asked, not_asked};
+
+static int parse(struct sty_instance **out, struct sty_execution *execution, const char *digest, struct sty_error *err)
+{
+    sty_auto_free char *bytes = NULL;
+    size_t length = 0;
+    if (sty_ledger_instance_get(&bytes, &length, execution->ledger, digest, err) < 0)
+        return -1;
+    return sty_instance_parse(out, bytes, length, digest, err);
+}
+
+static void take_inventory(struct sty_plan_target *target, struct sty_arena *arena, const json_t *rows)
+{
+    target->inventory_count = json_array_size(rows);
+    struct sty_plan_row *inventory = sty_arena_alloc(arena, (target->inventory_count + 1) * sizeof(*inventory));
+    for (size_t i = 0; i < target->inventory_count; i++) {
+        const json_t *row = json_array_get(rows, i);
+        inventory[i] = (struct sty_plan_row){sty_json_text(row, "id", ""), sty_json_text(row, "component", ""),
+                                             sty_json_text(row, "instance", "")};
     }
-    return out;
+    target->inventory = inventory;
 }
 
-static json_t *make_steps(const struct sty_instance *active, const json_t *leftovers)
+static void take_run_states(struct sty_plan_target *target, struct sty_arena *arena, const json_t *rows)
 {
-    const json_t *whole = sty_instance_json(active);
-    bool running = strcmp(sty_json_text(whole, "lifecycle", "running"), "running") == 0;
-    sty_auto_ptr(arena) arena = sty_arena_new();
-    const char **names = sty_instance_component_order(arena, active);
-    json_auto_t *vanishing = components_of(leftovers);
-    json_t *steps = json_array(), *name;
-    size_t i;
-    json_array_foreach (vanishing, i, name)
-        if (!json_object_get(json_object_get(whole, "components"), json_string_value(name)))
-            add(steps, "stop", json_string_value(name), "inventory");
-    for (i = 0; names[i]; i++) {
-        add(steps, "apply", names[i], "to");
-        add(steps, running ? "restart" : "stop", names[i], "to");
-        if (running)
-            add(steps, "wait", names[i], "to");
+    target->run_state_count = json_array_size(rows);
+    struct sty_plan_run_state *states = sty_arena_alloc(arena, (target->run_state_count + 1) * sizeof(*states));
+    for (size_t i = 0; i < target->run_state_count; i++) {
+        const json_t *row = json_array_get(rows, i);
+        states[i] = (struct sty_plan_run_state){sty_json_text(row, "component", ""), sty_json_int(row, "running", 0)};
     }
-    json_array_foreach (vanishing, i, name)
-        add(steps, "remove", json_string_value(name), "inventory");
-    return steps;
+    target->run_states = states;
 }
 
-static json_t *ids_of(const json_t *leftovers)
+static int plan_restore(json_t **out, struct sty_execution *execution, struct sty_plan_target *target,
+                        struct sty_error *err)
 {
-    json_t *out = json_array(), *row;
-    size_t i;
-    json_array_foreach (leftovers, i, row)
-        json_array_append(out, json_object_get(row, "id"));
-    return out;
+    sty_auto_ptr(plan) plan = NULL;
+    json_auto_t *rows = NULL, *states = NULL;
+    if (sty_ledger_rows(&rows, execution->ledger, err,
+                        "SELECT id, component, instance FROM resources WHERE target = ? ORDER BY id", "i",
+                        execution->target) < 0 ||
+        sty_ledger_rows(&states, execution->ledger, err, "SELECT component, running FROM run_states WHERE target = ?",
+                        "i", execution->target) < 0)
+        return -1;
+    take_inventory(target, execution->arena, rows);
+    take_run_states(target, execution->arena, states);
+    struct sty_plan_input input = {.targets = target, .target_count = 1, .lookup = &lookup};
+    if (sty_plan_make(&plan, &input, err) < 0)
+        return -1;
+    if (plan->count != 1)
+        return sty_error_set(err, STY_INTERNAL, "no restore can be planned: %s",
+                             plan->blocked_count ? plan->blocked[0].why.message : "nothing to do");
+    *out = sty_plan_remediation_json(&plan->remediations[0]);
+    return 0;
 }
 
-static json_t *resources_of(const struct sty_instance *active, const json_t *leftovers)
+static int record(struct sty_execution *execution, const struct sty_plan_target *target, const json_t *document,
+                  const char *commit, struct sty_error *err)
 {
-    json_t *out = json_array(), *component, *resource, *row;
-    const char *name;
-    size_t i;
-    json_object_foreach (json_object_get(sty_instance_json(active), "components"), name, component)
-        json_array_foreach (json_object_get(component, "resources"), i, resource)
-            json_array_append_new(out,
-                                  json_pack("{s:O,s:s}", "id", json_object_get(resource, "id"), "action", "update"));
-    json_array_foreach (leftovers, i, row)
-        json_array_append_new(out, json_pack("{s:O,s:s}", "id", json_object_get(row, "id"), "action", "delete"));
-    return out;
+    char id[STY_ID_SIZE];
+    struct sty_remediation_new fresh = {.target = execution->target,
+                                        .names = &target->names,
+                                        .document = document,
+                                        .commit = commit,
+                                        .request = sty_json_text(execution->row, "request", NULL),
+                                        .parent = execution->id};
+    return sty_remediation_record(id, execution->ledger, &fresh, err);
 }
 
-json_t *sty_restore_document(const struct sty_instance *active, const char *target, const char *reason,
-                             const json_t *leftovers)
+int sty_restore_record(struct sty_execution *execution, struct sty_error *err)
 {
-    static const char *const digested[] = {"target", "kind", "from", "to", "removals", "steps"};
-    char digest[STY_DIGEST_SIZE];
-    json_t *out = json_object();
-    json_object_set_new(out, "target", sty_json_string(target));
-    json_object_set_new(out, "kind", json_string("restore"));
-    json_object_set_new(out, "from", json_string(sty_instance_digest(active)));
-    json_object_set_new(out, "to", json_string(sty_instance_digest(active)));
-    json_object_set_new(out, "removals", ids_of(leftovers));
-    json_object_set_new(out, "steps", make_steps(active, leftovers));
-    json_auto_t *identity = json_object();
-    for (size_t i = 0; i < STY_COUNT(digested); i++)
-        json_object_set(identity, digested[i], json_object_get(out, digested[i]));
-    sty_json_digest(digest, identity);
-    json_object_set_new(out, "digest", json_string(digest));
-    json_object_set_new(out, "reason", sty_json_string(reason));
-    json_object_set_new(out, "diff", json_array());
-    json_object_set_new(out, "resources", resources_of(active, leftovers));
-    return out;
+    json_auto_t *row = NULL, *document = NULL;
+    sty_auto_ptr(instance) active = NULL;
+    sty_auto_ptr(instance) desired = NULL;
+    if (sty_ledger_row(&row, execution->ledger, err, "SELECT instance, commit_oid FROM active WHERE target = ?", "i",
+                       execution->target) < 0)
+        return -1;
+    if (!row)
+        return 0;
+    const char *digest = sty_json_text(row, "instance", "");
+    if (parse(&active, execution, digest, err) < 0 || parse(&desired, execution, digest, err) < 0)
+        return -1;
+    struct sty_plan_target target = {.names = {sty_json_text(execution->row, "cluster", ""),
+                                               sty_json_text(execution->row, "environment", ""),
+                                               sty_json_text(execution->row, "deployment", "")},
+                                     .place = "host",
+                                     .active = active,
+                                     .desired = desired,
+                                     .wanted = true,
+                                     .tainted = true,
+                                     .requested = true};
+    if (plan_restore(&document, execution, &target, err) < 0)
+        return -1;
+    return record(execution, &target, document, sty_json_text(row, "commit_oid", ""), err);
 }

@@ -185,9 +185,9 @@ int sty_execution_ended(struct sty_execution *execution, struct sty_error *err);
 
 /* ---- restore.c ---- */
 
-/* The remediation that brings the active Instance back, by built-in steps; a new reference. */
-json_t *sty_restore_document(const struct sty_instance *active, const char *target, const char *reason,
-                             const json_t *leftovers);
+/* Record the restore that answers this execution's failure; nothing where no Instance is active. Inside the caller's
+ * transaction. */
+int sty_restore_record(struct sty_execution *execution, struct sty_error *err);
 
 /* ---- secrets.c, driver_files.c ---- */
 

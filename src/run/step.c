@@ -67,6 +67,13 @@ static int filled_of(const char **out, struct sty_step *step, const char *id, st
     return 0;
 }
 
+/* A step may say which resources of its component it is about. */
+static bool named(const struct sty_step *step, const char *id)
+{
+    const json_t *ids = json_object_get(step->args, "resources");
+    return !json_is_array(ids) || sty_json_has(ids, id);
+}
+
 static int from_instance(struct sty_step_resources *out, struct sty_step *step, const json_t *resources,
                          struct sty_error *err)
 {
@@ -75,6 +82,8 @@ static int from_instance(struct sty_step_resources *out, struct sty_step *step, 
     size_t i;
     json_t *resource;
     json_array_foreach (resources, i, resource) {
+        if (!named(step, sty_json_text(resource, "id", "")))
+            continue;
         struct sty_step_resource *item = &found.items[found.count++];
         *item = (struct sty_step_resource){.resource = resource,
                                            .driver_files = driver_files_of(step->instance),
@@ -105,10 +114,6 @@ static int from_row(struct sty_step_resource *out, struct sty_step *step, const 
 static bool wanted(const struct sty_step *step, const char *id)
 {
     const char *component;
-    const json_t *named = json_object_get(step->args, "resources");
-    if (json_is_array(named) && json_array_size(named) > 0 && json_is_string(json_array_get(named, 0)) &&
-        !sty_json_has(named, id))
-        return true;
     return step->execution->to && sty_instance_resource(&component, step->execution->to, id);
 }
 
@@ -125,7 +130,8 @@ static int from_inventory(struct sty_step_resources *out, struct sty_step *step,
     size_t i;
     json_t *row;
     json_array_foreach (rows, i, row) {
-        if (!all && wanted(step, sty_json_text(row, "id", "")))
+        const char *id = sty_json_text(row, "id", "");
+        if (!named(step, id) || (!all && wanted(step, id)))
             continue;
         if (from_row(&found.items[found.count], step, row, err) < 0)
             return -1;

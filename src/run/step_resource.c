@@ -31,6 +31,14 @@ static int refuse_cancelled(const struct sty_step *step, struct sty_error *err)
 
 /* ---- before the first act ---- */
 
+/* Named after the target: nobody else can have it. */
+static bool scoped(const struct sty_step *step, const struct sty_step_resource *item)
+{
+    sty_auto_free char *prefix =
+        sty_sprintf("%s:%s/", sty_json_text(item->resource, "type", ""), step->execution->name);
+    return sty_starts_with(id_of(item), prefix);
+}
+
 static int owned(bool *out, struct sty_step *step, const char *id, struct sty_error *err)
 {
     int64_t found = 0;
@@ -85,7 +93,7 @@ static int check_one(struct sty_step *step, const struct sty_step_resource *item
     if (!provider || sty_step_call(&call, step, item, err) < 0 ||
         (provider->check && provider->check(&call, err) < 0) || owned(&ours, step, id_of(item), err) < 0)
         return -1;
-    if (ours && !adopting)
+    if (!adopting && (ours || scoped(step, item)))
         return 0;
     if (provider->observe(&seen, &call, err) < 0)
         return sty_error_wrap(err, "%s", id_of(item));
