@@ -36,11 +36,6 @@ static bool is_sound(const struct sty_plan_target *t)
     return t->active && !t->tainted && !t->unfinished;
 }
 
-static size_t count_names(const json_t *names)
-{
-    return json_array_size(names);
-}
-
 static const char *name_at(const json_t *names, size_t i)
 {
     const char *name = json_string_value(json_array_get(names, i));
@@ -55,7 +50,7 @@ static void index_items(struct order *order)
         const char *deployment = item->target->names.deployment;
         if (item->target->wanted && !item->target->active && !sty_map_has(&order->creates, deployment))
             sty_map_set(&order->creates, deployment, item);
-        for (size_t d = 0; d < count_names(item->target->depends_on); d++) {
+        for (size_t d = 0; d < json_array_size(item->target->depends_on); d++) {
             const char *name = full_name(work, item, name_at(item->target->depends_on, d));
             struct dependent *link = sty_arena_alloc(work->arena, sizeof(*link));
             *link = (struct dependent){item, sty_map_get(&order->dependents, name)};
@@ -87,7 +82,7 @@ struct search {
 
 static void enqueue(struct search *search, const struct sty_plan_item *from, const json_t *names)
 {
-    for (size_t i = 0; i < count_names(names); i++) {
+    for (size_t i = 0; i < json_array_size(names); i++) {
         const char *name = full_name(search->work, from, name_at(names, i));
         if (sty_map_has(&search->seen, name))
             continue;
@@ -148,14 +143,14 @@ static int order_wanted(struct order *order, struct sty_plan_item *item, struct 
 {
     bool cycle = false;
     const json_t *names = item->target->depends_on;
-    if (count_names(names) == 0)
+    if (json_array_size(names) == 0)
         return 0;
     if (find_cycle(&cycle, order->work, item, err) < 0)
         return -1;
     if (cycle)
         sty_plan_block(order->work, item, "dependency", "take one of them out of depends_on",
                        "what it depends on depends on it");
-    for (size_t i = 0; i < count_names(names); i++)
+    for (size_t i = 0; i < json_array_size(names); i++)
         if (depend_on(order, item, full_name(order->work, item, name_at(names, i)), err) < 0)
             return -1;
     return 0;
