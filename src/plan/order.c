@@ -31,6 +31,11 @@ static bool waits_for_dependencies(enum sty_remedy kind)
            kind == STY_REMEDY_DOWNGRADE || kind == STY_REMEDY_START;
 }
 
+static bool ends(enum sty_remedy kind)
+{
+    return kind == STY_REMEDY_DELETE || kind == STY_REMEDY_RELEASE;
+}
+
 static bool is_sound(const struct sty_plan_target *t)
 {
     return t->active && !t->tainted && !t->unfinished;
@@ -163,13 +168,13 @@ static void needed_by(struct sty_plan_work *work, struct sty_plan_item *item, co
                    dependent);
 }
 
-static int order_delete(struct order *order, struct sty_plan_item *item, struct sty_error *err)
+static int order_end(struct order *order, struct sty_plan_item *item, struct sty_error *err)
 {
     struct sty_plan_work *work = order->work;
     const struct sty_plan_lookup *lookup = work->input->lookup;
     const struct sty_plan_item *create = sty_map_get(&order->creates, item->target->names.deployment);
     const char *const *others = NULL;
-    if (create)
+    if (create && item->kind == STY_REMEDY_DELETE)
         sty_plan_block(work, item, "waiting", NULL, "it goes when %s was created", create->name);
     for (struct dependent *d = sty_map_get(&order->dependents, item->name); d; d = d->next) {
         if (d->item->target->wanted)
@@ -189,8 +194,8 @@ static int order_item(struct order *order, struct sty_plan_item *item, struct st
 {
     if (!sty_plan_starts(item))
         return 0;
-    if (item->kind == STY_REMEDY_DELETE)
-        return order_delete(order, item, err);
+    if (ends(item->kind))
+        return order_end(order, item, err);
     if (waits_for_dependencies(item->kind) || item->kind == STY_REMEDY_RESTORE)
         return order_wanted(order, item, err);
     return 0;
@@ -213,7 +218,7 @@ static void settle(struct sty_plan_work *work, struct sty_plan_item *item)
     for (struct sty_plan_item **first = item->before; first && *first; first++) {
         if (sty_plan_starts(*first))
             continue;
-        if (item->kind == STY_REMEDY_DELETE)
+        if (ends(item->kind))
             sty_plan_block(work, item, "dependency", NULL, "%s depends on it and is not deleted", (*first)->name);
         else if (waits_for_dependencies(item->kind) && !is_sound((*first)->target))
             sty_plan_block(work, item, "dependency", NULL, "it depends on %s, which is not deployed soundly",
