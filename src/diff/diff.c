@@ -23,9 +23,21 @@ struct walk {
     struct sty_str pointer;
 };
 
+/* An array is compared whole: its first element says where it stands, or else what holds it. */
+static const json_t *origin_of(const struct walk *walk)
+{
+    sty_auto_free char *pointer = sty_sprintf("%s/0", walk->pointer.data);
+    const json_t *origin = json_object_get(walk->origins, walk->pointer.data);
+    for (char *slash = pointer; !origin && slash; slash = strrchr(pointer, '/')) {
+        origin = json_object_get(walk->origins, pointer);
+        *strrchr(pointer, '/') = '\0';
+    }
+    return origin;
+}
+
 static void add_entry(struct walk *walk, const json_t *from, const json_t *to)
 {
-    const json_t *origin = to ? json_object_get(walk->origins, walk->pointer.data) : NULL;
+    const json_t *origin = to ? origin_of(walk) : NULL;
     json_t *place = json_null();
     if (json_is_array(origin))
         place = json_pack("{s:O, s:O, s:O}", "file", json_array_get(origin, 0), "line", json_array_get(origin, 1),

@@ -230,11 +230,12 @@ int sty_plan_make(struct sty_plan **out, const struct sty_plan_input *input, str
     if (failed == 0) {
         collect(plan, &work);
         digest_plan(plan);
-        *out = plan;
-    } else {
-        sty_plan_free(plan);
     }
     forget(&work);
+    if (failed < 0)
+        sty_plan_free(plan);
+    else
+        *out = plan;
     return failed;
 }
 

@@ -157,12 +157,38 @@ static void test_origins(void **state)
     assert_int_equal(sty_json_int(origin, "line", 0), 8);
 }
 
+static void test_the_nearest_origin(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pointer, *value, *origins;
+        int line; /* 0: none */
+    } rows[] = {
+        {"/context/parameters", "{\"port\":[1]}", "{\"/context/parameters/port/0\":[\"a\",3,1]}", 3},
+        {"/components/site/resources", "[]", "{\"/components/site\":[\"a\",4,1]}", 4},
+        {"/context/parameters/port", "81", "{\"/context/parameter\":[\"a\",5,1]}", 0},
+    };
+    for (size_t i = 0; i < STY_COUNT(rows); i++) {
+        sty_auto_ptr(instance) a = instance(NULL, NULL, NULL, NULL);
+        sty_auto_ptr(instance) b = instance(rows[i].pointer, rows[i].value, NULL, NULL);
+        json_auto_t *origins = json_loads(rows[i].origins, 0, NULL);
+        sty_auto(diff) diff = {0};
+        sty_diff(&diff, a, b, origins);
+        const json_t *origin = json_object_get(json_array_get(diff.entries, 0), "origin");
+        assert_int_equal(sty_json_int(origin, "line", 0), rows[i].line);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same),      cmocka_unit_test(test_classes),
-        cmocka_unit_test(test_resources), cmocka_unit_test(test_older_wins_over_another_driver),
-        cmocka_unit_test(test_origins),   cmocka_unit_test(test_from_and_to_nothing),
+        cmocka_unit_test(test_same),
+        cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_resources),
+        cmocka_unit_test(test_older_wins_over_another_driver),
+        cmocka_unit_test(test_origins),
+        cmocka_unit_test(test_the_nearest_origin),
+        cmocka_unit_test(test_from_and_to_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
