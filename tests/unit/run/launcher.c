@@ -144,7 +144,8 @@ static void test_program_gets_what_was_asked(void **state)
     char token[STY_ID_SIZE];
     (void)state;
     sty_auto_free char *output = in_folder("out");
-    ok(start_shell(token, "echo $COLOUR; pwd; echo err >&2; env | wc -l; cat; ls /proc/self/fd | wc -l", output, 65536));
+    ok(start_shell(token, "echo $COLOUR; pwd; echo err >&2; env | wc -l; cat; ls /proc/self/fd | wc -l", output,
+                   65536));
     assert_int_equal(wait_for(token, 10000).exit_status, 0);
     ok(launch->end(launch->self, token, SIGTERM, 100, &err));
     sty_auto_free char *said = read_text("out");
@@ -228,10 +229,11 @@ static void test_end_reaches_everything(void **state)
 {
     char token[STY_ID_SIZE];
     (void)state;
-    ok(start_shell(token,
-                   "trap '' TERM HUP INT; (setsid sh -c 'trap \"\" TERM; echo $$ > away; while :; do sleep 0.05; done' &) "
-                   "; echo $$ > here; while :; do sleep 0.05; done",
-                   NULL, 0));
+    ok(start_shell(
+        token,
+        "trap '' TERM HUP INT; (setsid sh -c 'trap \"\" TERM; echo $$ > away; while :; do sleep 0.05; done' &) "
+        "; echo $$ > here; while :; do sleep 0.05; done",
+        NULL, 0));
     pid_t away = pid_in("away"), here = pid_in("here");
     assert_true(alive(away) && alive(here));
     int64_t before = sty_launch_clock();
@@ -248,7 +250,8 @@ static void test_leftovers(void **state)
 {
     char token[STY_ID_SIZE];
     (void)state;
-    ok(start_shell(token, "(setsid sh -c 'echo $$ > left; sleep 100' &); while ! [ -s left ]; do sleep 0.01; done; exit 5",
+    ok(start_shell(token,
+                   "(setsid sh -c 'echo $$ > left; sleep 100' &); while ! [ -s left ]; do sleep 0.01; done; exit 5",
                    NULL, 0));
     assert_int_equal(wait_for(token, 10000).exit_status, 5);
     pid_t left = pid_in("left");

@@ -134,8 +134,11 @@ static void test_delays_grow_and_stop_growing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_drawings), cmocka_unit_test(test_closed),   cmocka_unit_test(test_moves),
-        cmocka_unit_test(test_failures), cmocka_unit_test(test_delays_grow_and_stop_growing),
+        cmocka_unit_test(test_drawings),
+        cmocka_unit_test(test_closed),
+        cmocka_unit_test(test_moves),
+        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_delays_grow_and_stop_growing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
