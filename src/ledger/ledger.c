@@ -104,8 +104,9 @@ static int settle_file(const char *path, enum sty_ledger_mode mode, struct sty_e
 
 int sty_ledger_open(struct sty_ledger **out, const char *state_dir, enum sty_ledger_mode mode, struct sty_error *err)
 {
-    sty_auto_free char *path = sty_sprintf("%s/ledger.db", state_dir);
-    if (settle_file(path, mode, err) < 0)
+    bool memory = mode == STY_LEDGER_EMPTY;
+    sty_auto_free char *path = memory ? sty_strdup(":memory:") : sty_sprintf("%s/ledger.db", state_dir);
+    if (!memory && settle_file(path, mode, err) < 0)
         return -1;
     sty_auto_ptr(ledger) ledger = new_ledger(mode);
     int flags = SQLITE_OPEN_FULLMUTEX | (mode == STY_LEDGER_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);

@@ -24,6 +24,7 @@ struct sty_ledger;
 enum sty_ledger_mode {
     STY_LEDGER_WRITE, /* make it if absent, migrate it (the old file is kept as .v<N>.bak) */
     STY_LEDGER_READ,  /* STY_NOT_FOUND if absent; an older one is read as it is, never migrated or written */
+    STY_LEDGER_EMPTY, /* one of its own in memory that holds nothing: for planning where nothing was ever done */
     STY_LEDGER_HAND   /* as READ, but rows of `requests` may be written (a person's hand, without the lock);
                        * writing anything else is STY_DENIED */
 };

@@ -105,7 +105,7 @@ int sty_ledger_prepare(struct sty_ledger *ledger, const char *path, const struct
                              "schema %lld is newer than this program's, %lld: run the newer Styrmin, or put back"
                              " %s.v%lld.bak",
                              (long long)version, (long long)schema->version, path, (long long)schema->version);
-    if (ledger->mode != STY_LEDGER_WRITE)
+    if (ledger->mode != STY_LEDGER_WRITE && ledger->mode != STY_LEDGER_EMPTY)
         return version ? 0 : sty_error_set(err, STY_NOT_FOUND, "the ledger is empty: no sync has run yet");
     if (sty_ledger_script(ledger, "PRAGMA journal_mode = WAL", err) < 0)
         return -1;

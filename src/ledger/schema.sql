@@ -18,7 +18,8 @@ CREATE TABLE commits (
     oid TEXT PRIMARY KEY, seq INTEGER NOT NULL UNIQUE, time INTEGER NOT NULL,
     author TEXT NOT NULL, subject TEXT NOT NULL,
     state TEXT NOT NULL,      -- unchanged succeeded partial failed blocked superseded running
-    plan TEXT, seen_at INTEGER NOT NULL, finished_at INTEGER
+    plan TEXT, blocked TEXT,  -- what its walk found: the plan's digest, what was blocked
+    seen_at INTEGER NOT NULL, finished_at INTEGER
 ) STRICT;
 
 -- Every document as last read. A file that cannot be read keeps its rows with stale = 1, and has one in unreadable.
