@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@ struct sty_run_host {
     struct sty_host host;
     const struct sty_run_world *world;
     struct sty_launcher *launcher;
+    char *state_dir;      /* its real path: what may not be written to is known by name */
     char *folder;         /* <state_dir>/run/files */
     pthread_mutex_t lock; /* of paths, and of making what they name */
     struct sty_map paths; /* files digest -> path */
@@ -93,10 +95,12 @@ int sty_run_host_open(struct sty_run_host **out, const struct sty_run_world *wor
     struct sty_run_host *host = sty_calloc(1, sizeof(*host));
     host->world = world;
     host->launcher = launcher;
+    char *real = realpath(world->state_dir, NULL);
+    host->state_dir = real ? real : sty_strdup(world->state_dir);
     host->folder = sty_sprintf("%s/run/files", world->state_dir);
     pthread_mutex_init(&host->lock, NULL);
     host->host = (struct sty_host){.world = world->world,
-                                   .state_dir = world->state_dir,
+                                   .state_dir = host->state_dir,
                                    .allow = world->allow,
                                    .blob = blob,
                                    .secret = secret,
@@ -123,5 +127,6 @@ void sty_run_host_free(struct sty_run_host *host)
     sty_launcher_free(host->launcher);
     pthread_mutex_destroy(&host->lock);
     free(host->folder);
+    free(host->state_dir);
     free(host);
 }
