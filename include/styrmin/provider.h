@@ -16,7 +16,7 @@
 /* What an operation may use. All borrowed; functions behind pointers are thread-safe. */
 struct sty_host {
     const struct sty_world *world;
-    const char *state_dir;         /* run files of processes live below it; no file resource may */
+    const char *state_dir;         /* its real path; run files of processes live below it, no file resource may */
     const char *const *allow;      /* host.allow: roots of file resources; NULL-terminated */
     /* A blob's bytes by digest; malloc'd. */
     int (*blob)(void *self, char **bytes, size_t *length, const char *digest, struct sty_error *err);

@@ -10,24 +10,25 @@
 #include "instance/instance.h"
 
 enum settles {
-    ACTIVE = 1,   /* to_instance is the active one */
-    GONE = 2,     /* nothing is: the target leaves the ledger */
-    RELEASED = 4, /* quarantine ends: this digest was reached */
-    MARKS = 8     /* once-marks end */
+    ACTIVE = 1, /* to_instance is the active one */
+    GONE = 2,   /* nothing is: the target leaves the ledger */
+    MARKS = 4,  /* once-marks end */
+    HEALED = 8  /* it counts against the flap limit */
 };
+enum { DAY_MS = 86400000 };
 static const struct {
     const char *kind;
     unsigned settles;
 } kinds[] = {
-    {"create", ACTIVE | RELEASED | MARKS},
-    {"update", ACTIVE | RELEASED | MARKS},
-    {"upgrade", ACTIVE | RELEASED | MARKS},
-    {"downgrade", ACTIVE | RELEASED | MARKS},
-    {"start", ACTIVE | RELEASED},
-    {"stop", ACTIVE | RELEASED},
-    {"adopt", ACTIVE | RELEASED},
+    {"create", ACTIVE | MARKS},
+    {"update", ACTIVE | MARKS},
+    {"upgrade", ACTIVE | MARKS},
+    {"downgrade", ACTIVE | MARKS},
+    {"start", ACTIVE},
+    {"stop", ACTIVE},
+    {"adopt", ACTIVE},
     {"restore", ACTIVE},
-    {"heal", ACTIVE},
+    {"heal", ACTIVE | HEALED},
     {"delete", GONE},
     {"release", GONE},
 };
@@ -93,6 +94,18 @@ static int make_active(struct sty_ledger *ledger, const json_t *remediation, str
     return sty_ledger_exec(ledger, err, "UPDATE targets SET tainted = 0, tried = ? WHERE id = ?", "si", digest, target);
 }
 
+static int count_heals(struct sty_ledger *ledger, const json_t *remediation, struct sty_error *err)
+{
+    int64_t now = sty_ledger_now(ledger);
+    if (sty_ledger_exec(ledger, err, "DELETE FROM heals WHERE at < ?", "i", now - DAY_MS) < 0)
+        return -1;
+    return sty_ledger_exec(ledger, err,
+                           "INSERT INTO heals (target, id, at) SELECT ?, json_extract(value, '$.id'), ? FROM"
+                           " json_each(?, '$.resources')",
+                           "iis", sty_json_int(remediation, "target", 0), now,
+                           sty_json_text(remediation, "document", "{}"));
+}
+
 static int forget_target(struct sty_ledger *ledger, int64_t target, struct sty_error *err)
 {
     static const char *const statements[] = {
@@ -101,6 +114,7 @@ static int forget_target(struct sty_ledger *ledger, int64_t target, struct sty_e
         "DELETE FROM marks WHERE target = ?",
         "DELETE FROM run_states WHERE target = ?",
         "DELETE FROM drift WHERE target = ?",
+        "DELETE FROM heals WHERE target = ?",
         "UPDATE targets SET tainted = 0, tried = NULL, quarantined = NULL, pinned = NULL, pin_request = NULL WHERE id "
         "= ?",
         "DELETE FROM targets WHERE id = ? AND wanted = 0",
@@ -111,6 +125,29 @@ static int forget_target(struct sty_ledger *ledger, int64_t target, struct sty_e
     return 0;
 }
 
+/*
+ * A quarantine is of a digest: it ends when that one became active, or when nobody wants it any more. What was in the way
+ * of the wanted Instance is behind it once that is active.
+ */
+static int settle(struct sty_ledger *ledger, int64_t target, struct sty_error *err)
+{
+    return sty_ledger_exec(ledger, err,
+                           "UPDATE targets SET quarantined = CASE WHEN quarantined IN (desired, pinned) AND quarantined"
+                           " IS NOT (SELECT instance FROM active WHERE target = id) THEN quarantined END,"
+                           " blocked = CASE WHEN wanted = 1 AND coalesce(pinned, desired) IS (SELECT instance FROM"
+                           " active WHERE target = id) THEN NULL ELSE blocked END WHERE id = ?",
+                           "i", target);
+}
+
+static int note_what_is_left(struct sty_ledger *ledger, int64_t target, struct sty_error *err)
+{
+    return sty_ledger_exec(ledger, err,
+                           "UPDATE targets SET unsettled = coalesce(pinned, desired) IS NOT (SELECT instance FROM active"
+                           " WHERE target = id) OR tainted OR blocked IS NOT NULL OR quarantined IS NOT NULL OR"
+                           " wanted = 0 WHERE id = ?",
+                           "i", target);
+}
+
 int sty_activate(struct sty_ledger *ledger, const json_t *remediation, struct sty_error *err)
 {
     int64_t target = sty_json_int(remediation, "target", 0);
@@ -118,17 +155,13 @@ int sty_activate(struct sty_ledger *ledger, const json_t *remediation, struct st
     unsigned settles = settled_by(kind);
     if (settles == 0)
         return sty_error_set(err, STY_INTERNAL, "nothing says what the success of a '%s' settles", kind);
-    if ((settles & ACTIVE) && make_active(ledger, remediation, err) < 0)
+    if ((settles & ACTIVE) && (make_active(ledger, remediation, err) < 0 || settle(ledger, target, err) < 0))
         return -1;
     if ((settles & GONE) && forget_target(ledger, target, err) < 0)
         return -1;
-    if ((settles & RELEASED) &&
-        sty_ledger_exec(ledger, err, "UPDATE targets SET quarantined = NULL WHERE id = ?", "i", target) < 0)
+    if ((settles & HEALED) && count_heals(ledger, remediation, err) < 0)
         return -1;
     if ((settles & MARKS) && sty_ledger_exec(ledger, err, "DELETE FROM marks WHERE target = ?", "i", target) < 0)
         return -1;
-    return sty_ledger_exec(ledger, err,
-                           "UPDATE targets SET unsettled = (desired IS NOT (SELECT instance FROM active WHERE target ="
-                           " targets.id)) OR blocked IS NOT NULL OR quarantined IS NOT NULL OR wanted = 0 WHERE id = ?",
-                           "i", target);
+    return note_what_is_left(ledger, target, err);
 }

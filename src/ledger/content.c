@@ -2,6 +2,7 @@
 /*
  * meta, and content by digest: Instances and blobs, verified whenever they are read.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,36 @@ int sty_ledger_meta_set(struct sty_ledger *ledger, const char *key, const char *
                            "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value ="
                            " excluded.value",
                            "ss", key, value);
+}
+
+static void fresh_key(char out[STY_DIGEST_KEY_SIZE])
+{
+    unsigned char bytes[32];
+    sty_random_bytes(bytes, sizeof(bytes));
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
+int sty_ledger_digest_key(char out[STY_DIGEST_KEY_SIZE], struct sty_ledger *ledger, const char *cluster,
+                          struct sty_error *err)
+{
+    sty_auto_free char *name = sty_sprintf("digest_key:%s", cluster);
+    sty_auto_free char *value = NULL;
+    char fresh[STY_DIGEST_KEY_SIZE];
+    if (sty_ledger_meta_get(&value, ledger, name, err) < 0)
+        return -1;
+    if (!value) {
+        /* Whoever is first makes it; all others read the same. */
+        fresh_key(fresh);
+        if (sty_ledger_exec(ledger, err, "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING", "ss",
+                            name, fresh) < 0 ||
+            sty_ledger_meta_get(&value, ledger, name, err) < 0)
+            return -1;
+    }
+    if (!value || strlen(value) != STY_DIGEST_KEY_SIZE - 1)
+        return sty_error_set(err, STY_CORRUPT, "ledger: meta '%s' is no key", name);
+    memcpy(out, value, STY_DIGEST_KEY_SIZE);
+    return 0;
 }
 
 int sty_ledger_blob_put(struct sty_ledger *ledger, const char *digest, const void *bytes, size_t length,

@@ -78,6 +78,10 @@ int sty_ledger_meta_get(char **out, struct sty_ledger *ledger, const char *key, 
 int sty_ledger_meta_set(struct sty_ledger *ledger, const char *key, const char *value, struct sty_error *err);
 /* This installation's random id, made with the ledger. Borrowed. */
 const char *sty_ledger_installation(const struct sty_ledger *ledger);
+#define STY_DIGEST_KEY_SIZE 65 /* 64 hex digits and the NUL */
+/* The cluster's key of keyed digests of secrets; made when first asked for, which needs a ledger open for writing. */
+int sty_ledger_digest_key(char out[STY_DIGEST_KEY_SIZE], struct sty_ledger *ledger, const char *cluster,
+                          struct sty_error *err);
 
 /* ---- content by digest ---- */
 

@@ -20,20 +20,19 @@ static int check(const struct sty_provider_call *call, struct sty_error *err)
 
 static int look(struct sty_observation *out, const struct sty_provider_call *call, struct sty_error *err)
 {
-    struct stat status;
     struct sty_file_attributes wanted;
-    bool found;
-    if (sty_place_look(&status, &found, call->host, path_of(call), err) < 0)
+    sty_auto(place_at) place = STY_PLACE_AT_INIT;
+    if (sty_place_look(&place, call->host, path_of(call), err) < 0)
         return -1;
-    if (!found)
+    if (!place.found)
         sty_observation_missing(out, "");
-    else if (!S_ISDIR(status.st_mode))
+    else if (!S_ISDIR(place.status.st_mode))
         sty_observation_differs(out, "/type", json_string("directory"),
-                                json_string(sty_file_type_name(status.st_mode)));
+                                json_string(sty_file_type_name(place.status.st_mode)));
     else if (sty_attributes_read(&wanted, sty_call_spec(call), err) < 0)
         return -1;
     else
-        sty_attributes_compare(out, &wanted, &status);
+        sty_attributes_compare(out, &wanted, &place.status);
     return 0;
 }
 

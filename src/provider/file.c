@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define VALIDATE_MS 60000
-#define READ_SIZE ((size_t)64 * 1024)
+#define READ_SIZE ((size_t)32 * 1024)
 
 static const char *path_of(const struct sty_provider_call *call)
 {
@@ -60,14 +60,17 @@ static int wanted_digest(char out[STY_DIGEST_SIZE], const struct sty_provider_ca
 
 static int found_digest(char out[STY_DIGEST_SIZE], int fd, const char *path, struct sty_error *err)
 {
-    sty_auto_free char *buffer = sty_malloc(READ_SIZE);
+    char buffer[READ_SIZE];
     struct sty_digest_state *state = sty_digest_begin();
+    size_t most = 0;
     ssize_t got;
-    while ((got = read(fd, buffer, READ_SIZE)) > 0 || (got < 0 && errno == EINTR))
+    while ((got = read(fd, buffer, sizeof(buffer))) > 0 || (got < 0 && errno == EINTR)) {
         if (got > 0)
             sty_digest_update(state, buffer, (size_t)got);
+        most = got > 0 && (size_t)got > most ? (size_t)got : most;
+    }
     int number = errno;
-    explicit_bzero(buffer, READ_SIZE);
+    explicit_bzero(buffer, most);
     sty_digest_end(out, state);
     return got < 0 ? sty_place_error(err, number, "read", path) : 0;
 }
@@ -107,20 +110,19 @@ static int compare(struct sty_observation *out, const struct sty_place_at *place
 
 static int look(struct sty_observation *out, const struct sty_provider_call *call, struct sty_error *err)
 {
-    struct stat status;
-    bool found;
     sty_auto(place_at) place = STY_PLACE_AT_INIT;
-    if (sty_place_look(&status, &found, call->host, path_of(call), err) < 0)
+    if (sty_place_look(&place, call->host, path_of(call), err) < 0)
         return -1;
-    if (!found) {
+    if (!place.found) {
         sty_observation_missing(out, "");
         return 0;
     }
-    if (!S_ISREG(status.st_mode)) {
-        sty_observation_differs(out, "/type", json_string("file"), json_string(sty_file_type_name(status.st_mode)));
+    if (!S_ISREG(place.status.st_mode)) {
+        sty_observation_differs(out, "/type", json_string("file"),
+                                json_string(sty_file_type_name(place.status.st_mode)));
         return 0;
     }
-    return sty_place_open(&place, call->host, path_of(call), err) < 0 ? -1 : compare(out, &place, call, err);
+    return compare(out, &place, call, err);
 }
 
 static int observe(struct sty_observation *out, const struct sty_provider_call *call, struct sty_error *err)

@@ -41,10 +41,7 @@ static bool is_within(const char *path, const char *root)
 
 static bool is_state(const struct sty_host *host, const char *path)
 {
-    if (!host->state_dir)
-        return false;
-    sty_auto_free char *real = realpath(host->state_dir, NULL);
-    return is_within(path, host->state_dir) || (real && is_within(path, real));
+    return host->state_dir && is_within(path, host->state_dir);
 }
 
 static const char *find_root(const struct sty_host *host, const char *path)
@@ -71,14 +68,6 @@ int sty_place_check(const struct sty_host *host, const char *path, struct sty_er
     return 0;
 }
 
-/* `name` in the folder `fd`, or the folder itself with "", is what `path` leads to. */
-static bool is_same(int fd, const char *name, const char *path)
-{
-    struct stat a, b;
-    return path && fstatat(fd, name, &a, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) == 0 && stat(path, &b) == 0 &&
-           a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-}
-
 /* One segment down; `*fd` becomes the folder below. */
 static int descend(int *fd, const char *segment, bool make, const char *path, struct sty_error *err)
 {
@@ -103,12 +92,16 @@ static int descend(int *fd, const char *segment, bool make, const char *path, st
 struct walk {
     const struct sty_host *host;
     const char *path, *name; /* name: the last segment */
-    bool make;
+    bool make, guarded;      /* guarded: there is a state directory */
+    struct stat state;
 };
 
+/* `name` in the folder `fd`, or the folder itself with "". */
 static int refuse_state(const struct walk *walk, int fd, const char *name, struct sty_error *err)
 {
-    if (is_same(fd, name, walk->host->state_dir))
+    struct stat found;
+    if (walk->guarded && fstatat(fd, name, &found, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) == 0 &&
+        found.st_dev == walk->state.st_dev && found.st_ino == walk->state.st_ino)
         return sty_error_set(err, STY_DENIED, "'%s' is in the state directory", walk->path);
     return 0;
 }
@@ -154,7 +147,7 @@ static int place_open(struct sty_place_at *out, const struct walk *walk, struct 
         return sty_place_error(err, errno, "open", root);
     if (walk_down(&fd, walk, itself ? walk->name : walk->path + length, err) < 0)
         return -1;
-    *out = (struct sty_place_at){fd, walk->name};
+    *out = (struct sty_place_at){.directory = fd, .name = walk->name};
     fd = -1;
     return 0;
 }
@@ -162,7 +155,9 @@ static int place_open(struct sty_place_at *out, const struct walk *walk, struct 
 static struct walk walk_to(const struct sty_host *host, const char *path, bool make)
 {
     const char *slash = strrchr(path, '/');
-    return (struct walk){host, path, slash ? slash + 1 : path, make};
+    struct walk walk = {.host = host, .path = path, .name = slash ? slash + 1 : path, .make = make};
+    walk.guarded = host->state_dir && stat(host->state_dir, &walk.state) == 0;
+    return walk;
 }
 
 int sty_place_open(struct sty_place_at *out, const struct sty_host *host, const char *path, struct sty_error *err)
@@ -177,17 +172,18 @@ int sty_place_make(struct sty_place_at *out, const struct sty_host *host, const 
     return place_open(out, &walk, err);
 }
 
-int sty_place_look(struct stat *status, bool *found, const struct sty_host *host, const char *path,
-                   struct sty_error *err)
+int sty_place_look(struct sty_place_at *out, const struct sty_host *host, const char *path, struct sty_error *err)
 {
     sty_auto(place_at) place = STY_PLACE_AT_INIT;
-    *found = false;
-    if (sty_place_open(&place, host, path, err) < 0)
-        return err->code == STY_NOT_FOUND ? 0 : -1;
-    if (fstatat(place.directory, place.name, status, AT_SYMLINK_NOFOLLOW) == 0)
-        *found = true;
-    else if (errno != ENOENT)
-        return sty_place_error(err, errno, "look at", path);
+    if (sty_place_open(&place, host, path, err) < 0 && err->code != STY_NOT_FOUND)
+        return -1;
+    if (place.directory >= 0) {
+        place.found = fstatat(place.directory, place.name, &place.status, AT_SYMLINK_NOFOLLOW) == 0;
+        if (!place.found && errno != ENOENT)
+            return sty_place_error(err, errno, "look at", path);
+    }
+    *out = place;
+    place.directory = -1;
     return 0;
 }
 

@@ -39,20 +39,19 @@ static int compare(struct sty_observation *out, const struct sty_place_at *place
 
 static int look(struct sty_observation *out, const struct sty_provider_call *call, struct sty_error *err)
 {
-    struct stat status;
-    bool found;
     sty_auto(place_at) place = STY_PLACE_AT_INIT;
-    if (sty_place_look(&status, &found, call->host, path_of(call), err) < 0)
+    if (sty_place_look(&place, call->host, path_of(call), err) < 0)
         return -1;
-    if (!found) {
+    if (!place.found) {
         sty_observation_missing(out, "");
         return 0;
     }
-    if (!S_ISLNK(status.st_mode)) {
-        sty_observation_differs(out, "/type", json_string("symlink"), json_string(sty_file_type_name(status.st_mode)));
+    if (!S_ISLNK(place.status.st_mode)) {
+        sty_observation_differs(out, "/type", json_string("symlink"),
+                                json_string(sty_file_type_name(place.status.st_mode)));
         return 0;
     }
-    return sty_place_open(&place, call->host, path_of(call), err) < 0 ? -1 : compare(out, &place, call, err);
+    return compare(out, &place, call, err);
 }
 
 static int observe(struct sty_observation *out, const struct sty_provider_call *call, struct sty_error *err)

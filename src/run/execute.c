@@ -47,7 +47,7 @@ static int load(struct sty_execution *execution, struct sty_error *err)
     if (load_side(&execution->from, execution, "from_instance", err) < 0 ||
         load_side(&execution->to, execution, "to_instance", err) < 0)
         return -1;
-    return sty_run_digest_key(execution->digest_key, execution->ledger, cluster, err);
+    return sty_ledger_digest_key(execution->digest_key, execution->ledger, cluster, err);
 }
 
 static void execution_clear(struct sty_execution *execution)

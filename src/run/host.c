@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@ struct sty_run_host {
     struct sty_host host;
     const struct sty_run_world *world;
     struct sty_launcher *launcher;
+    char *state_dir;      /* its real path: what may not be written to is known by name */
     char *folder;         /* <state_dir>/run/files */
     pthread_mutex_t lock; /* of paths, and of making what they name */
     struct sty_map paths; /* files digest -> path */
@@ -93,10 +95,12 @@ int sty_run_host_open(struct sty_run_host **out, const struct sty_run_world *wor
     struct sty_run_host *host = sty_calloc(1, sizeof(*host));
     host->world = world;
     host->launcher = launcher;
+    char *real = realpath(world->state_dir, NULL);
+    host->state_dir = real ? real : sty_strdup(world->state_dir);
     host->folder = sty_sprintf("%s/run/files", world->state_dir);
     pthread_mutex_init(&host->lock, NULL);
     host->host = (struct sty_host){.world = world->world,
-                                   .state_dir = world->state_dir,
+                                   .state_dir = host->state_dir,
                                    .allow = world->allow,
                                    .blob = blob,
                                    .secret = secret,
@@ -123,35 +127,6 @@ void sty_run_host_free(struct sty_run_host *host)
     sty_launcher_free(host->launcher);
     pthread_mutex_destroy(&host->lock);
     free(host->folder);
+    free(host->state_dir);
     free(host);
-}
-
-static void fresh_key(char out[STY_RUN_DIGEST_KEY_SIZE])
-{
-    unsigned char bytes[32];
-    sty_random_bytes(bytes, sizeof(bytes));
-    for (size_t i = 0; i < sizeof(bytes); i++)
-        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
-}
-
-int sty_run_digest_key(char out[STY_RUN_DIGEST_KEY_SIZE], struct sty_ledger *ledger, const char *cluster,
-                       struct sty_error *err)
-{
-    sty_auto_free char *name = sty_sprintf("digest_key:%s", cluster);
-    sty_auto_free char *value = NULL;
-    char fresh[STY_RUN_DIGEST_KEY_SIZE];
-    if (sty_ledger_meta_get(&value, ledger, name, err) < 0)
-        return -1;
-    if (!value) {
-        /* Whoever is first makes it; all others read the same. */
-        fresh_key(fresh);
-        if (sty_ledger_exec(ledger, err, "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO NOTHING", "ss",
-                            name, fresh) < 0 ||
-            sty_ledger_meta_get(&value, ledger, name, err) < 0)
-            return -1;
-    }
-    if (!value || strlen(value) != STY_RUN_DIGEST_KEY_SIZE - 1)
-        return sty_error_set(err, STY_CORRUPT, "ledger: meta '%s' is no key", name);
-    memcpy(out, value, STY_RUN_DIGEST_KEY_SIZE);
-    return 0;
 }

@@ -83,8 +83,3 @@ int sty_run_host_open(struct sty_run_host **out, const struct sty_run_world *wor
 const struct sty_host *sty_run_host_get(struct sty_run_host *host);
 void sty_run_host_free(struct sty_run_host *host);
 STY_DEFINE_AUTO_PTR(run_host)
-
-#define STY_RUN_DIGEST_KEY_SIZE 65 /* 64 hex digits and the NUL */
-/* The cluster's key of keyed digests, made when first asked for; for providers and drift. */
-int sty_run_digest_key(char out[STY_RUN_DIGEST_KEY_SIZE], struct sty_ledger *ledger, const char *cluster,
-                       struct sty_error *err);

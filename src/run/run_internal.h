@@ -44,7 +44,7 @@ struct sty_execution {
     const char *name;                     /* the target's full name */
     const struct sty_instance *from, *to; /* NULL: none */
     struct sty_map instances;             /* digest -> Instance, each parsed once */
-    char digest_key[STY_RUN_DIGEST_KEY_SIZE];
+    char digest_key[STY_DIGEST_KEY_SIZE];
 };
 /* Execute with a host of the caller's and a cancel of the caller's. */
 int sty_execute(const struct sty_run_world *world, const struct sty_host *host, const char *id, const bool *cancel,
