@@ -48,6 +48,40 @@ static void test_text_where_text_is_wanted(void **state)
     sty_arena_free(d.arena);
 }
 
+static const char driver[] = "apiVersion: styrmin.io/v1\nkind: ApplicationDriver\nmetadata: {name: web}\n"
+                             "spec:\n  version: 2.10\n  components:\n    site:\n";
+
+static const json_t *resource(const struct decoded *d, const char *type)
+{
+    const json_t *list = sty_json_pointer(d->documents[0].decoded.value, "/spec/components/site/resources");
+    return json_object_get(json_array_get(list, 0), type);
+}
+
+static void test_modes_and_durations_are_text(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *type, *spec, *key, *text;
+    } rows[] = {
+        {"directory", "path: /a, mode: 0644", "mode", "0644"},
+        {"directory", "path: /a, mode: 644", "mode", "644"},
+        {"directory", "path: /a, mode: \"{{parameters.mode}}\"", "mode", "{{parameters.mode}}"},
+        {"process", "command: [a], stop_timeout: 1h30m", "stop_timeout", "1h30m"},
+        {"process", "command: [a], stop_timeout: 250ms", "stop_timeout", "250ms"},
+        {"process", "command: [a], user: 1000", "user", "1000"},
+    };
+    for (size_t i = 0; i < STY_COUNT(rows); i++) {
+        sty_auto_free char *text =
+            sty_sprintf("%s      resources: [{%s: {%s}}]\n", driver, rows[i].type, rows[i].spec);
+        struct decoded d = decode(text);
+        assert_int_equal(d.problems.count, 0);
+        assert_string_equal(sty_json_text(resource(&d, rows[i].type), rows[i].key, ""), rows[i].text);
+        assert_string_equal(sty_json_text(json_object_get(d.documents[0].decoded.value, "spec"), "version", ""),
+                            "2.10");
+        sty_arena_free(d.arena);
+    }
+}
+
 static void test_defaults(void **state)
 {
     (void)state;
@@ -66,8 +100,8 @@ static void wants(const char *text, int line, const char *words, bool read)
     assert_int_equal(d.read, read);
     assert_true(d.problems.errors > 0);
     bool found = false;
-    for (size_t i = 0; i < d.problems.count; i++)
-        found = found || (strstr(d.problems.items[i].message, words) && d.problems.items[i].line == line);
+    for (size_t i = 0; i < d.problems.count && !found; i++)
+        found = strstr(d.problems.items[i].message, words) && d.problems.items[i].line == line;
     if (!found)
         fail_msg("no '%s' at line %d, but line %d: %s", words, line, d.problems.items[0].line,
                  d.problems.items[0].message);
@@ -87,6 +121,31 @@ static void test_messages(void **state)
     for (size_t i = 0; i < STY_COUNT(rows); i++) {
         sty_auto_free char *text = sty_sprintf("%s%s", deployment, rows[i].line);
         wants(text, 7, rows[i].words, true);
+    }
+}
+
+static void test_messages_of_a_driver(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *resource, *words;
+    } rows[] = {
+        {"directory: {path: /a, mode: 0o644}", "'0o644' is not three or four octal digits, as 0644"},
+        {"directory: {path: /a, mode: 0888}", "'0888' is not three or four octal digits, as 0644"},
+        {"process: {command: [a], stop_timeout: 30}", "'30' is not a duration such as 30s"},
+        {"process: {command: [a], stop_timeout: 30s1h}", "'30s1h' is not a duration such as 30s"},
+        {"process: {command: [a], stop_timeout: \"\"}", "stop_timeout: must not be empty"},
+        {"process: {command: [a], stop_signal: TERM}", "'TERM' is not the name of a signal, as SIGTERM"},
+        {"process: {command: []}", "command: wanted at least 1 entry, got 0"},
+        {"process: {command: {{x}}}", "{{x}} without quotes is a map in YAML"},
+        {"unit: {name: a.service}", "this program cannot run systemd units yet"},
+        {"helm: {chart: a}", "this program cannot deploy to Kubernetes yet"},
+        {"filee: {path: /a}", "unknown field 'filee'; did you mean 'file'?"},
+        {"file: {path: /a, content: x}, directory: {path: /a}", "wanted at most 1 key, got 2"},
+    };
+    for (size_t i = 0; i < STY_COUNT(rows); i++) {
+        sty_auto_free char *text = sty_sprintf("%s      resources:\n        - {%s}\n", driver, rows[i].resource);
+        wants(text, 9, rows[i].words, true);
     }
 }
 
@@ -191,8 +250,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text_where_text_is_wanted),
+        cmocka_unit_test(test_modes_and_durations_are_text),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_messages),
+        cmocka_unit_test(test_messages_of_a_driver),
         cmocka_unit_test(test_names_decide_readability),
         cmocka_unit_test(test_all_mistakes_at_once),
         cmocka_unit_test(test_check_after_templates),
