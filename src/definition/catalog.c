@@ -31,11 +31,32 @@ const struct sty_catalog_file *sty_catalog_touched(const struct sty_catalog *cat
     return place ? &catalog->files[place - 1] : NULL;
 }
 
-static bool document_file(const char *path)
+static const char *const document_folders[] = {"clusters", "environments", "deployments"};
+
+static bool below_folder(bool *whole, const char *path)
 {
-    bool below = sty_starts_with(path, "clusters/") || sty_starts_with(path, "environments/") ||
-                 sty_starts_with(path, "deployments/");
-    return below && (sty_ends_with(path, ".yaml") || sty_ends_with(path, ".yml"));
+    for (size_t i = 0; i < STY_COUNT(document_folders); i++) {
+        size_t n = strlen(document_folders[i]);
+        *whole = strcmp(path, document_folders[i]) == 0;
+        if (*whole || (strncmp(path, document_folders[i], n) == 0 && path[n] == '/'))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * A document is expected here: a YAML file, or what can hide whole folders of them: a submodule, a symlink in place of a
+ * folder. No entry: nothing.
+ */
+static bool stands_for_documents(const struct sty_entry *entry)
+{
+    bool whole = false;
+    if (!entry || !below_folder(&whole, entry->path))
+        return false;
+    const char *name = strrchr(entry->path, '/');
+    bool yaml = sty_ends_with(entry->path, ".yaml") || sty_ends_with(entry->path, ".yml");
+    bool link = entry->kind == STY_ENTRY_SYMLINK && (whole || !strchr(name, '.'));
+    return entry->kind == STY_ENTRY_SUBMODULE || link || (yaml && !whole);
 }
 
 /* "web/2" of "drivers/web/2/...", NULL for what is not that deep. */
@@ -48,10 +69,9 @@ static const char *driver_of(struct sty_arena *arena, const char *path)
     return end ? sty_arena_strndup(arena, start, (size_t)(end - start)) : NULL;
 }
 
-static int touch(struct sty_catalog *catalog, const char *path, const struct sty_entry *entry, struct sty_error *err)
+static int touch_driver(struct sty_catalog *catalog, const char *path, const struct sty_entry *entry,
+                        struct sty_error *err)
 {
-    if (document_file(path))
-        return sty_catalog_touch(catalog, path, entry, err);
     const char *key = driver_of(catalog->arena, path);
     if (!key)
         return 0;
@@ -63,12 +83,27 @@ static int touch(struct sty_catalog *catalog, const char *path, const struct sty
 
 static int visit_entry(void *self, const struct sty_entry *entry, struct sty_error *err)
 {
-    return touch(self, entry->path, entry, err);
+    return stands_for_documents(entry) ? sty_catalog_touch(self, entry->path, entry, err)
+                                       : touch_driver(self, entry->path, entry, err);
 }
 
 static int visit_change(void *self, const struct sty_change *change, struct sty_error *err)
 {
-    return touch(self, change->path, change->kind == STY_CHANGE_REMOVED ? NULL : &change->to, err);
+    const struct sty_entry *from = change->kind == STY_CHANGE_ADDED ? NULL : &change->from;
+    const struct sty_entry *to = change->kind == STY_CHANGE_REMOVED ? NULL : &change->to;
+    if (stands_for_documents(to))
+        return sty_catalog_touch(self, change->path, to, err);
+    return stands_for_documents(from) ? sty_catalog_touch(self, change->path, NULL, err)
+                                      : touch_driver(self, change->path, to, err);
+}
+
+/* 1: it is there; 0: it is not. */
+static int stands(const struct sty_catalog *catalog, const char *path, bool folder, struct sty_error *err)
+{
+    struct sty_entry entry;
+    if (sty_tree_entry(&entry, catalog->snapshot, path, err) < 0)
+        return err->code == STY_NOT_FOUND ? 0 : -1;
+    return (entry.kind == STY_ENTRY_TREE) == folder;
 }
 
 /* Each touched driver folder that is still there has a manifest. */
@@ -76,35 +111,37 @@ static int check_drivers(struct sty_catalog *catalog, struct sty_error *err)
 {
     for (size_t i = 0; i < catalog->drivers.used; i++) {
         const char *folder = sty_arena_printf(catalog->arena, "drivers/%s", catalog->drivers.entries[i].key);
-        struct sty_entry entry;
-        struct sty_error absent;
-        if (sty_tree_entry(&entry, catalog->snapshot, folder, &absent) < 0)
-            continue;
         const char *path = sty_arena_printf(catalog->arena, "%s/%s", folder, manifest);
+        int there = stands(catalog, folder, true, err), described = stands(catalog, path, false, err);
         struct sty_problem where = {.file = folder};
-        if (sty_tree_entry(&entry, catalog->snapshot, path, err) < 0) {
-            if (err->code != STY_NOT_FOUND)
-                return -1;
+        if (there < 0 || described < 0)
+            return -1;
+        if (there && !described)
             sty_problems_add(catalog->problems, &where, "a driver's folder without %s", manifest);
-        }
     }
     return 0;
+}
+
+static void add_twice(struct sty_catalog *catalog, const struct sty_document *document,
+                      const struct sty_document *const *holders)
+{
+    struct sty_problem where = {.file = document->path};
+    const struct sty_document *other = holders[0] == document ? holders[1] : holders[0];
+    sty_marks_find(&where.line, &where.column, document->marks, "/metadata/name");
+    sty_problems_add(catalog->problems, &where, "%s '%s' stands more than once; also in %s",
+                     sty_kind_name(document->kind), document->key, other->path);
 }
 
 static int check_twice(struct sty_catalog *catalog, struct sty_error *err)
 {
     for (size_t i = 0; i < catalog->by_key.used; i++) {
         const struct sty_chain *chain = catalog->by_key.entries[i].value;
-        const struct sty_document *found = NULL;
-        bool twice = false;
-        if (sty_catalog_find(&found, &twice, catalog, chain->document->kind, chain->document->key, err) < 0)
+        const struct sty_document **holders = NULL;
+        size_t count = 0;
+        if (sty_catalog_holders(&holders, &count, catalog, chain->document, err) < 0)
             return -1;
-        for (const struct sty_chain *link = chain; twice && link; link = link->next) {
-            struct sty_problem where = {.file = link->document->path};
-            sty_marks_find(&where.line, &where.column, link->document->marks, "/metadata/name");
-            sty_problems_add(catalog->problems, &where, "%s '%s' stands more than once",
-                             sty_kind_name(link->document->kind), link->document->key);
-        }
+        for (; count > 1 && chain; chain = chain->next)
+            add_twice(catalog, chain->document, holders);
     }
     return 0;
 }
@@ -144,13 +181,12 @@ static void order_changes(struct sty_catalog *catalog)
 
 static int read_tree(struct sty_catalog *catalog, const char *from, struct sty_error *err)
 {
-    static const char *const folders[] = {"clusters", "environments", "deployments", "drivers"};
     if (from)
         return sty_tree_diff(catalog->snapshot->repo, from, catalog->snapshot->tree, visit_change, catalog, err);
-    for (size_t i = 0; i < STY_COUNT(folders); i++)
-        if (sty_tree_walk(catalog->snapshot, folders[i], visit_entry, catalog, err) < 0)
+    for (size_t i = 0; i < STY_COUNT(document_folders); i++)
+        if (sty_tree_walk(catalog->snapshot, document_folders[i], visit_entry, catalog, err) < 0)
             return -1;
-    return 0;
+    return sty_tree_walk(catalog->snapshot, "drivers", visit_entry, catalog, err);
 }
 
 static void destroy(void *self)

@@ -33,3 +33,6 @@ const struct sty_catalog_file *sty_catalog_touched(const struct sty_catalog *cat
 /* Read one touched file; gone when entry is NULL. */
 int sty_catalog_touch(struct sty_catalog *catalog, const char *path, const struct sty_entry *entry,
                       struct sty_error *err);
+/* All documents under the kind and key of `like`, in touched files and in those of the store that still count. */
+int sty_catalog_holders(const struct sty_document ***out, size_t *count, const struct sty_catalog *catalog,
+                        const struct sty_document *like, struct sty_error *err);

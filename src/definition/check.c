@@ -12,6 +12,7 @@ struct check {
     const struct sty_problem *where;
     struct sty_problems *problems; /* NULL: only whether */
     struct sty_str pointer;
+    bool exact; /* nothing is converted or filled in, and alternatives are no matter of taste */
     bool ok;
 };
 
@@ -40,11 +41,9 @@ static void check_field(struct check *c, json_t *object, const char *name, const
     const json_t *found = json_object_get(json_object_get(schema, "properties"), name);
     const json_t *additional = json_object_get(schema, "additionalProperties");
     if (!found && json_is_false(additional)) {
-        const char *near = sty_schema_nearest(json_object_get(schema, "properties"), name);
-        char text[300];
-        snprintf(text, sizeof text, "unknown field '%.100s'%s%s%s", name, near ? "; did you mean '" : "",
-                 near ? near : "", near ? "'?" : "");
-        mistake(c, text);
+        sty_auto(str) why = STY_STR_INIT;
+        sty_schema_unknown(&why, schema, name);
+        mistake(c, why.data);
         return;
     }
     json_t *other = check_child(c, name, json_object_get(object, name), found ? found : additional);
@@ -59,74 +58,72 @@ static void check_children(struct check *c, json_t *value, const json_t *schema)
     void *next;
     json_object_foreach_safe (value, next, name, child)
         check_field(c, value, name, schema);
-    for (size_t i = 0; i < json_array_size(value); i++) {
+    const json_t *items = json_object_get(schema, "items");
+    for (size_t i = 0; items && i < json_array_size(value); i++) {
         char index[24];
         snprintf(index, sizeof index, "%zu", i);
-        json_t *other = check_child(c, index, json_array_get(value, i), json_object_get(schema, "items"));
+        json_t *other = check_child(c, index, json_array_get(value, i), items);
         if (other)
             json_array_set_new(value, i, other);
     }
-    json_object_foreach (json_object_get(schema, "properties"), name, child) {
-        const json_t *otherwise = json_object_get(child, "default");
-        if (json_is_object(value) && otherwise && !json_object_get(value, name))
-            json_object_set_new(value, name, json_deep_copy(otherwise));
-    }
+    if (!c->exact)
+        sty_schema_fill(value, schema, c->root);
 }
 
 static bool fits(const struct check *c, const json_t *value, const json_t *schema)
 {
     json_auto_t *copy = json_deep_copy(value);
-    struct check quiet = {c->root, c->where, NULL, STY_STR_INIT, true};
+    struct check quiet = {.root = c->root, .where = c->where, .pointer = STY_STR_INIT, .ok = true};
     json_decref(check_value(&quiet, copy, schema));
     sty_str_clear(&quiet.pointer);
     return quiet.ok;
 }
 
+/* The alternative that fits, else the first of the value's type. Templates were rendered: what looks like one is none. */
 static const json_t *alternative(const struct check *c, const json_t *value, const json_t *choices)
 {
     const json_t *best = NULL;
     for (size_t i = 0; i < json_array_size(choices); i++) {
         const json_t *choice = sty_schema_follow(c->root, json_array_get(choices, i));
+        if (sty_schema_is_template(choice))
+            continue;
         if (fits(c, value, choice))
             return choice;
-        if (!best && !sty_schema_is_template(choice) && sty_schema_allows(choice, sty_schema_type_name(value)))
+        if (!best && sty_schema_allows(choice, sty_schema_type_name(value)))
             best = choice;
     }
     return best ? best : sty_schema_follow(c->root, json_array_get(choices, 0));
 }
 
-/* Numbers become text where only text is allowed: "{{parameters.port}}" as one tag keeps its type. */
-static json_t *as_text(const json_t *value, const json_t *schema)
+/* "{{parameters.port}}" as one tag is a number also where only text is allowed. */
+static json_t *convert(const json_t *value, const json_t *schema)
 {
-    bool text_only = json_object_get(schema, "type") && sty_schema_allows(schema, "string") &&
-                     !sty_schema_allows(schema, sty_schema_type_name(value));
-    if (!json_is_number(value) || !text_only)
-        return NULL;
-    sty_auto_free char *text = sty_json_canonical_text(value);
-    return json_string(text);
+    sty_auto_free char *text = json_is_number(value) ? sty_json_canonical_text(value) : NULL;
+    return text ? sty_schema_number_as(value, schema, text) : NULL;
 }
 
 static json_t *check_value(struct check *c, json_t *value, const json_t *schema)
 {
     schema = sty_schema_follow(c->root, schema);
     const json_t *choices = json_object_get(schema, "anyOf");
-    if (choices && !json_object_get(schema, "type"))
+    if (choices && !c->exact && !json_object_get(schema, "type"))
         return check_value(c, value, alternative(c, value, choices));
-    json_t *text = as_text(value, schema);
+    json_t *other = c->exact ? NULL : convert(value, schema);
     sty_auto(str) why = STY_STR_INIT;
-    if (!sty_schema_holds(&why, text ? text : value, schema)) {
+    if (sty_schema_holds(&why, other ? other : value, schema) &&
+        sty_schema_chooses(&why, other ? other : value, schema, c->root))
+        check_children(c, value, schema);
+    else
         mistake(c, why.data);
-        return text;
-    }
-    bool any = choices == NULL;
-    for (size_t i = 0; i < json_array_size(choices) && !any; i++) {
-        sty_str_reset(&why);
-        any = sty_schema_holds(&why, value, sty_schema_follow(c->root, json_array_get(choices, i)));
-    }
-    if (!any)
-        mistake(c, why.data);
-    check_children(c, value, schema);
-    return text;
+    return other;
+}
+
+bool sty_schema_fits(const json_t *value, const json_t *schema, const json_t *root)
+{
+    struct check c = {.root = root, .pointer = STY_STR_INIT, .exact = true, .ok = true};
+    check_value(&c, (json_t *)value, schema);
+    sty_str_clear(&c.pointer);
+    return c.ok;
 }
 
 bool sty_schema_check(json_t *value, const char *schema, const struct sty_problem *where, struct sty_problems *problems)
@@ -135,7 +132,7 @@ bool sty_schema_check(json_t *value, const char *schema, const struct sty_proble
     sty_auto_free char *name = sty_strndup(schema, hash ? (size_t)(hash - schema) : strlen(schema));
     const json_t *root = sty_schema_get(name);
     const json_t *part = hash ? sty_json_pointer(root, hash + 1) : root;
-    struct check c = {root, where, problems, STY_STR_INIT, true};
+    struct check c = {.root = root, .where = where, .problems = problems, .pointer = STY_STR_INIT, .ok = true};
     if (!part) {
         mistake(&c, "there is no such schema");
         return false;

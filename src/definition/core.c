@@ -63,16 +63,13 @@ static json_t *integer(const char *text, int base, const char **why)
     return NULL;
 }
 
-json_t *sty_core_value(const struct sty_node *node, const char **why)
+static json_t *untagged(const char *text, const char **why)
 {
     static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
     static const char *const truths[] = {"true", "True", "TRUE", NULL};
     static const char *const lies[] = {"false", "False", "FALSE", NULL};
     static const char *const infinite[] = {".inf",  ".Inf",  ".INF", "+.inf", "+.Inf", "+.INF", "-.inf",
                                            "-.Inf", "-.INF", ".nan", ".NaN",  ".NAN",  NULL};
-    const char *text = node->text;
-    if (!node->plain)
-        return sty_json_string(text);
     if (one_of(text, nulls))
         return json_null();
     if (one_of(text, truths) || one_of(text, lies))
@@ -87,4 +84,34 @@ json_t *sty_core_value(const struct sty_node *node, const char **why)
         return NULL;
     }
     return real ? json_real(value) : sty_json_string(text);
+}
+
+static bool fits_tag(const json_t *value, enum sty_node_tag tag)
+{
+    switch (tag) {
+    case STY_TAG_INT:
+        return json_is_integer(value);
+    case STY_TAG_FLOAT:
+        return json_is_number(value);
+    case STY_TAG_BOOL:
+        return json_is_boolean(value);
+    case STY_TAG_NULL:
+        return json_is_null(value);
+    case STY_TAG_NONE:
+    case STY_TAG_STR:
+        return true;
+    }
+    return false;
+}
+
+json_t *sty_core_value(const struct sty_node *node, const char **why)
+{
+    if (!node->plain)
+        return sty_json_string(node->text);
+    json_t *value = untagged(node->text, why);
+    if (!value || fits_tag(value, node->tag))
+        return value;
+    json_decref(value);
+    *why = "not what its tag says";
+    return NULL;
 }

@@ -51,9 +51,11 @@ static json_t *decode_scalar(struct sty_decoding *d, const struct sty_node *node
     bool wants_text = json_object_get(schema, "type") && sty_schema_allows(schema, "string");
     json_t *value = sty_core_value(node, &why);
     bool empty = value && json_is_null(value) && node->length == 0;
-    if (wants_text && !empty && (!value || !sty_schema_allows(schema, sty_schema_type_name(value)))) {
+    json_t *number = value ? sty_schema_number_as(value, schema, node->text) : NULL;
+    bool other = !value || !sty_schema_allows(schema, sty_schema_type_name(value));
+    if (number || (wants_text && other && !empty)) {
         json_decref(value);
-        value = sty_json_string(node->text);
+        value = number ? number : sty_json_string(node->text);
     }
     if (!value)
         mistake(d, node, why);
@@ -80,33 +82,15 @@ static const json_t *property(const json_t *schema, const char *name, bool *unkn
     return found ? found : json_is_object(additional) ? additional : NULL;
 }
 
-static void unknown_field(struct sty_decoding *d, const struct sty_node *key, const json_t *schema)
+static json_t *unknown_field(struct sty_decoding *d, const struct sty_node *key, const json_t *schema)
 {
-    sty_auto(str) text = STY_STR_INIT;
-    const char *near = sty_schema_nearest(json_object_get(schema, "properties"), key->text);
-    sty_str_appendf(&text, "unknown field '%.100s'", key->text);
-    if (near)
-        sty_str_appendf(&text, "; did you mean '%s'?", near);
-    mistake(d, key, text.data);
+    sty_auto(str) why = STY_STR_INIT;
+    sty_schema_unknown(&why, schema, key->text);
+    mistake(d, key, why.data);
+    return NULL;
 }
 
-static void fill_defaults(const struct sty_decoding *d, json_t *object, const json_t *schema)
-{
-    const char *name;
-    json_t *one;
-    json_object_foreach (json_object_get(schema, "properties"), name, one) {
-        const json_t *otherwise = json_object_get(one, "default");
-        const json_t *target = sty_schema_follow(d->root, one);
-        otherwise = otherwise ? otherwise : json_object_get(target, "default");
-        if (!otherwise || json_object_get(object, name))
-            continue;
-        json_t *value = json_deep_copy(otherwise);
-        json_object_set_new(object, name, value);
-        if (json_is_object(value))
-            fill_defaults(d, value, target);
-    }
-}
-
+/* What has a mistake stands as null, so that nobody says it is missing. */
 static json_t *decode_map(struct sty_decoding *d, const struct sty_node *node, const json_t *schema)
 {
     json_t *object = json_object();
@@ -114,11 +98,9 @@ static json_t *decode_map(struct sty_decoding *d, const struct sty_node *node, c
         bool unknown = false;
         const char *name = node->keys[i]->text;
         const json_t *child = property(schema, name, &unknown);
-        json_t *value = unknown ? NULL : decode_child(d, name, node->items[i], child);
-        if (unknown)
-            unknown_field(d, node->keys[i], schema);
-        if (value)
-            json_object_set_new(object, name, value);
+        json_t *value =
+            unknown ? unknown_field(d, node->keys[i], schema) : decode_child(d, name, node->items[i], child);
+        json_object_set_new(object, name, value ? value : json_null());
     }
     return object;
 }
@@ -136,18 +118,32 @@ static json_t *decode_sequence(struct sty_decoding *d, const struct sty_node *no
     return array;
 }
 
+static json_t *decode_node(struct sty_decoding *d, const struct sty_node *node, const json_t *schema)
+{
+    switch (node->kind) {
+    case STY_NODE_MAP:
+        return decode_map(d, node, schema);
+    case STY_NODE_SEQUENCE:
+        return decode_sequence(d, node, schema);
+    case STY_NODE_SCALAR:
+        return decode_scalar(d, node, schema);
+    case STY_NODE_BROKEN:
+        d->mistakes++;
+        return NULL;
+    }
+    return NULL;
+}
+
 static json_t *decode_plain(struct sty_decoding *d, const struct sty_node *node, const json_t *schema)
 {
-    json_t *value = node->kind == STY_NODE_MAP        ? decode_map(d, node, schema)
-                    : node->kind == STY_NODE_SEQUENCE ? decode_sequence(d, node, schema)
-                                                      : decode_scalar(d, node, schema);
+    json_t *value = decode_node(d, node, schema);
     sty_auto(str) why = STY_STR_INIT;
-    if (value && !sty_schema_holds(&why, value, schema))
+    if (!value)
+        return NULL;
+    if (!sty_schema_holds(&why, value, schema) || !sty_schema_chooses(&why, value, schema, d->root))
         mistake(d, node, why.data);
-    if (value && json_is_object(value))
-        fill_defaults(d, value, schema);
-    if (value)
-        mark(d, node, value);
+    sty_schema_fill(value, schema, d->root);
+    mark(d, node, value);
     return value;
 }
 
@@ -162,7 +158,7 @@ static bool fits(const struct sty_decoding *d, const struct sty_node *node, cons
 /* The alternative of anyOf that fits; else the first whose type is the node's, so that its mistakes are told. */
 static const json_t *alternative(const struct sty_decoding *d, const struct sty_node *node, const json_t *choices)
 {
-    static const char *const types[] = {"string", "array", "object"};
+    static const char *const types[] = {"string", "array", "object", "broken"};
     const json_t *best = NULL;
     for (size_t i = 0; i < json_array_size(choices); i++) {
         const json_t *choice = sty_schema_follow(d->root, json_array_get(choices, i));
@@ -179,17 +175,7 @@ json_t *sty_schema_decode(struct sty_decoding *d, const struct sty_node *node, c
 {
     schema = sty_schema_follow(d->root, schema);
     const json_t *choices = json_object_get(schema, "anyOf");
-    if (!choices)
-        return decode_plain(d, node, schema);
-    if (!json_object_get(schema, "type"))
+    if (choices && !json_object_get(schema, "type"))
         return sty_schema_decode(d, node, alternative(d, node, choices));
-    json_t *value = decode_plain(d, node, schema);
-    for (size_t i = 0; value && i < json_array_size(choices); i++) {
-        sty_auto(str) why = STY_STR_INIT;
-        if (sty_schema_holds(&why, value, sty_schema_follow(d->root, json_array_get(choices, i))))
-            return value;
-        if (i + 1 == json_array_size(choices))
-            mistake(d, node, why.data);
-    }
-    return value;
+    return decode_plain(d, node, schema);
 }

@@ -56,7 +56,8 @@ struct sty_decoded {
  * Decode every document of a YAML stream by the schema `schema` ("configuration", "cluster", ...; NULL: by each one's
  * `kind`). A document with a mistake adds to `problems`; out holds those that were decoded (also with mistakes, `valid`
  * false) in order. Limits: 1 MiB a stream, depth 64, 100,000 nodes, 10,000 nodes out of aliases; no %TAG. YAML 1.2 core
- * schema elsewhere (`no` is a string, 012 is 12, integers beyond 2^53-1 are refused).
+ * schema elsewhere (`no` is a string, 012 is 12, integers beyond 2^53-1 are refused). A mistake that can be read past (a
+ * key twice, an unquoted {{x}}, a foreign tag) leaves the rest readable, names included unless it stands in them.
  */
 struct sty_stream {
     const char *file;
@@ -75,9 +76,10 @@ bool sty_stream_decode(struct sty_stream_document **out, size_t *count, const st
                        const char *schema, struct sty_problems *problems);
 
 /*
- * Check a JSON value against a part of a schema ("driver#/$defs/fileResource"): for values that templates made. Strings
+ * Check a JSON value against a part of a schema ("driver#/$defs/fileSpec"): for values that templates made. Strings
  * that hold numbers are not converted, except that numbers become text where only a string is allowed. `value` is
  * changed in place by defaults. For each mistake one problem at `where`, its message starting with the pointer.
+ * Templates were rendered: where a manifest may hold one instead of another type, here it is a mistake.
  */
 bool sty_schema_check(json_t *value, const char *schema, const struct sty_problem *where,
                       struct sty_problems *problems);
@@ -140,7 +142,8 @@ struct sty_catalog_base {
  * Read what differs between base and snapshot. Mistakes go to `problems`; only a failure to read git or the store fails.
  * A document outside its kind's folder, a name twice, a folder drivers/x/y without driver.styrmin.yml or with another
  * name or version than the folder's are mistakes. Files are *.yaml and *.yml; others in these folders are ignored.
- * A submodule, a symlink or an LFS pointer in place of a document is a mistake and an unreadable file.
+ * A submodule, a symlink or an LFS pointer in place of a document, or of a folder of documents, is a mistake and an
+ * unreadable file.
  */
 int sty_catalog_load(struct sty_catalog **out, struct sty_arena *arena, const struct sty_snapshot *snapshot,
                      const struct sty_catalog_base *base, struct sty_problems *problems, struct sty_error *err);
@@ -233,7 +236,9 @@ void sty_driver_read(struct sty_driver *out, const struct sty_document *document
 /*
  * Names of the clusters that an environment places its deployments on, ordered, in the catalog's arena. A named cluster
  * that has no valid document is in the list all the same: its targets are blocked. By labels: all clusters that have
- * every label. `*complete` is false when a Cluster document that cannot be read could change the answer.
+ * every label. `*complete` is false when a Cluster document that cannot be read, or stands twice, could change the
+ * answer. A cluster whose document is gone is not in an answer by labels: its targets are blocked, not deleted, which
+ * whoever knows the targets has to see to.
  */
 int sty_catalog_place(const char ***out, size_t *count, bool *complete, const struct sty_catalog *catalog,
                       const struct sty_environment *environment, struct sty_error *err);

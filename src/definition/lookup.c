@@ -17,30 +17,46 @@ static bool still_counts(const struct sty_catalog *catalog, struct sty_document 
     return row->stale;
 }
 
+int sty_catalog_holders(const struct sty_document ***out, size_t *count, const struct sty_catalog *catalog,
+                        const struct sty_document *like, struct sty_error *err)
+{
+    const char *slot = sty_catalog_slot(catalog->arena, like->kind, like->key);
+    const struct sty_chain *chain = sty_map_get(&catalog->by_key, slot);
+    const struct sty_document asked = {.kind = like->kind, .key = like->key};
+    struct sty_document *rows = NULL;
+    size_t row_count = 0, links = 0, n = 0;
+    if (catalog->store &&
+        catalog->store->find(catalog->store->self, &rows, &row_count, catalog->arena, &asked, err) < 0)
+        return -1;
+    for (const struct sty_chain *link = chain; link; link = link->next)
+        links++;
+    const struct sty_document **holders = sty_arena_alloc(catalog->arena, (links + row_count + 1) * sizeof *holders);
+    for (; chain; chain = chain->next)
+        holders[n++] = chain->document;
+    for (size_t i = 0; i < row_count; i++)
+        if (still_counts(catalog, &rows[i]))
+            holders[n++] = &rows[i];
+    *out = holders;
+    *count = n;
+    return 0;
+}
+
 int sty_catalog_find(const struct sty_document **out, bool *twice, const struct sty_catalog *catalog,
                      enum sty_kind kind, const char *key, struct sty_error *err)
 {
-    struct sty_document *rows = NULL;
-    size_t count = 0, found = 0;
-    const struct sty_document *one = NULL, like = {.kind = kind, .key = key};
-    for (const struct sty_chain *link = sty_map_get(&catalog->by_key, sty_catalog_slot(catalog->arena, kind, key));
-         link; link = link->next, found++)
-        one = link->document;
-    if (catalog->store && catalog->store->find(catalog->store->self, &rows, &count, catalog->arena, &like, err) < 0)
+    const struct sty_document like = {.kind = kind, .key = key}, **holders = NULL;
+    size_t count = 0;
+    if (sty_catalog_holders(&holders, &count, catalog, &like, err) < 0)
         return -1;
-    for (size_t i = 0; i < count; i++)
-        if (still_counts(catalog, &rows[i])) {
-            one = &rows[i];
-            found++;
-        }
-    *twice = found > 1;
-    *out = found == 1 ? one : NULL;
+    *twice = count > 1;
+    *out = count == 1 ? holders[0] : NULL;
     return 0;
 }
 
 struct list {
     const struct sty_document **items;
     size_t count;
+    bool twice; /* some stood more than once, and were left out */
 };
 
 static bool of_environment(const struct sty_document *document, const char *environment)
@@ -66,6 +82,8 @@ static void settle(struct list *list)
             end++;
         if (end == i + 1)
             list->items[kept++] = list->items[i];
+        else
+            list->twice = true;
         i = end;
     }
     list->count = kept;
@@ -88,8 +106,8 @@ static int stored(struct rows *rows, const struct sty_catalog *catalog, enum sty
     return store->find(store->self, &rows->items, &rows->count, catalog->arena, &like, err);
 }
 
-int sty_catalog_list(const struct sty_document ***out, size_t *count, const struct sty_catalog *catalog,
-                     enum sty_kind kind, const char *environment, struct sty_error *err)
+static int list_kind(struct list *out, const struct sty_catalog *catalog, enum sty_kind kind, const char *environment,
+                     struct sty_error *err)
 {
     struct rows rows = {NULL, 0};
     size_t touched = 0;
@@ -97,7 +115,7 @@ int sty_catalog_list(const struct sty_document ***out, size_t *count, const stru
         return -1;
     for (size_t i = 0; i < catalog->file_count; i++)
         touched += catalog->files[i].readable ? catalog->files[i].count : 0;
-    struct list list = {sty_arena_alloc(catalog->arena, (rows.count + touched + 1) * sizeof(void *)), 0};
+    struct list list = {.items = sty_arena_alloc(catalog->arena, (rows.count + touched + 1) * sizeof(void *))};
     for (size_t i = 0; i < rows.count; i++)
         if (still_counts(catalog, &rows.items[i]))
             list.items[list.count++] = &rows.items[i];
@@ -108,6 +126,16 @@ int sty_catalog_list(const struct sty_document ***out, size_t *count, const stru
                 list.items[list.count++] = &file->documents[i];
     }
     settle(&list);
+    *out = list;
+    return 0;
+}
+
+int sty_catalog_list(const struct sty_document ***out, size_t *count, const struct sty_catalog *catalog,
+                     enum sty_kind kind, const char *environment, struct sty_error *err)
+{
+    struct list list;
+    if (list_kind(&list, catalog, kind, environment, err) < 0)
+        return -1;
     *out = list.items;
     *count = list.count;
     return 0;
@@ -127,22 +155,24 @@ static bool has_labels(const json_t *labels, const json_t *wanted)
 static int place_by_labels(const char ***out, size_t *count, bool *complete, const struct sty_catalog *catalog,
                            const struct sty_environment *environment, struct sty_error *err)
 {
-    const struct sty_document **clusters = NULL;
-    size_t n = 0, kept = 0;
-    if (sty_catalog_list(&clusters, &n, catalog, STY_KIND_CLUSTER, NULL, err) < 0)
+    struct list clusters;
+    size_t kept = 0;
+    if (list_kind(&clusters, catalog, STY_KIND_CLUSTER, NULL, err) < 0)
         return -1;
-    const char **names = sty_arena_alloc(catalog->arena, (n + 1) * sizeof *names);
-    for (size_t i = 0; i < n; i++) {
-        *complete = *complete && clusters[i]->valid && !clusters[i]->stale;
-        if (!clusters[i]->valid)
+    const char **names = sty_arena_alloc(catalog->arena, (clusters.count + 1) * sizeof *names);
+    *complete = !clusters.twice;
+    for (size_t i = 0; i < clusters.count; i++) {
+        const struct sty_document *document = clusters.items[i];
+        *complete = *complete && document->valid && !document->stale;
+        if (!document->valid)
             continue;
         struct sty_cluster cluster;
-        sty_cluster_read(&cluster, clusters[i]);
+        sty_cluster_read(&cluster, document);
         if (has_labels(cluster.labels, environment->cluster_labels))
             names[kept++] = cluster.name;
     }
     for (size_t i = 0; i < catalog->unreadable_count; i++)
-        *complete = *complete && !sty_starts_with(catalog->unreadable[i], "clusters/");
+        *complete = *complete && !sty_starts_with(catalog->unreadable[i], "clusters");
     *out = names;
     *count = kept;
     return 0;

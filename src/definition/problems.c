@@ -21,6 +21,14 @@ static const char *copy(struct sty_arena *arena, const char *text)
     return text ? sty_arena_strdup(arena, text) : NULL;
 }
 
+/* Messages quote what others wrote, cut where it is long: what is shown is text, and stays on its line. */
+static const char *visible(struct sty_arena *arena, const char *message)
+{
+    sty_auto(str) text = STY_STR_INIT;
+    sty_str_append_visible(&text, message, strlen(message), false);
+    return sty_arena_strdup(arena, text.data);
+}
+
 void sty_problems_add(struct sty_problems *problems, const struct sty_problem *where, const char *format, ...)
 {
     struct sty_arena *arena = problems->arena;
@@ -41,7 +49,7 @@ void sty_problems_add(struct sty_problems *problems, const struct sty_problem *w
     struct sty_problem problem = *where;
     problem.file = copy(arena, where->file ? where->file : "");
     problem.document = copy(arena, where->document);
-    problem.message = copy(arena, message);
+    problem.message = visible(arena, message);
     problems->items[problems->count++] = problem;
 }
 
@@ -58,6 +66,7 @@ static int compare(const void *a, const void *b)
 
 void sty_problems_sort(struct sty_problems *problems)
 {
-    if (problems->count)
-        qsort(problems->items, problems->count, sizeof *problems->items, compare);
+    size_t count = problems->count == MOST ? MOST - 1 : problems->count; /* the last one speaks of the rest */
+    if (count)
+        qsort(problems->items, count, sizeof *problems->items, compare);
 }

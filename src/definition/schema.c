@@ -3,6 +3,7 @@
  * Decoding and checking by JSON Schema (draft 2020-12), limited to the keywords that schemas/ uses; a test holds the
  * schemas to that. The schema says what a plain scalar is: where a string is wanted its own text is taken.
  */
+#include <math.h>
 #include <pthread.h>
 #include <regex.h>
 #include <stdio.h>
@@ -80,7 +81,7 @@ const char *sty_schema_type_name(const json_t *value)
 
 static const struct {
     const char *type, *people;
-} words[] = {{"object", "a map"},    {"array", "a list"},          {"string", "text"}, {"integer", "a whole number"},
+} words[] = {{"object", "a map"},    {"array", "a list"},          {"string", "text"}, {"integer", "an integer"},
              {"number", "a number"}, {"boolean", "true or false"}, {"null", "nothing"}};
 
 const char *sty_schema_people(const char *type)
@@ -103,43 +104,30 @@ bool sty_schema_allows(const json_t *schema, const char *type)
     return sty_json_has(types, type) || (number && sty_json_has(types, "number"));
 }
 
-/* ---- what is nearest to a mistyped name ---- */
-
-static size_t least(size_t a, size_t b, size_t c)
+json_t *sty_schema_number_as(const json_t *value, const json_t *schema, const char *text)
 {
-    size_t m = a < b ? a : b;
-    return m < c ? m : c;
+    double number = json_number_value(value);
+    if (!json_is_number(value) || !json_object_get(schema, "type") ||
+        sty_schema_allows(schema, sty_schema_type_name(value)))
+        return NULL;
+    if (json_is_real(value) && sty_schema_allows(schema, "integer") && fabs(number) < 9e15 && floor(number) == number)
+        return json_integer((json_int_t)number);
+    return sty_schema_allows(schema, "string") ? sty_json_string(text) : NULL;
 }
 
-static size_t distance(const char *a, const char *b)
+void sty_schema_fill(json_t *object, const json_t *schema, const json_t *root)
 {
-    size_t n = strlen(a), m = strlen(b), row[65];
-    if (n > 64 || m > 64)
-        return 64;
-    for (size_t j = 0; j <= m; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= n; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= m; j++) {
-            size_t above = row[j];
-            row[j] = least(above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1]));
-            diagonal = above;
-        }
+    const char *name;
+    json_t *one;
+    if (!json_is_object(object))
+        return;
+    json_object_foreach (json_object_get(schema, "properties"), name, one) {
+        const json_t *target = sty_schema_follow(root, one), *otherwise = json_object_get(one, "default");
+        otherwise = otherwise ? otherwise : json_object_get(target, "default");
+        if (!otherwise || json_object_get(object, name))
+            continue;
+        json_t *value = json_deep_copy(otherwise);
+        json_object_set_new(object, name, value);
+        sty_schema_fill(value, target, root);
     }
-    return row[m];
-}
-
-const char *sty_schema_nearest(const json_t *properties, const char *name)
-{
-    const char *best = NULL;
-    size_t limit = strlen(name) / 3 + 1;
-    for (void *at = json_object_iter((json_t *)properties); at; at = json_object_iter_next((json_t *)properties, at)) {
-        size_t d = distance(name, json_object_iter_key(at));
-        if (d <= limit) {
-            limit = d - (d > 0);
-            best = json_object_iter_key(at);
-        }
-    }
-    return best;
 }

@@ -2,45 +2,103 @@
 /*
  * The assertions of a schema on one value, and how a person is told what was wanted.
  */
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "definition/schema_internal.h"
 
 static void append_value(struct sty_str *why, const json_t *value)
 {
+    if (json_is_null(value)) {
+        sty_str_append(why, ", got nothing");
+        return;
+    }
     sty_auto_free char *text = json_is_string(value) ? sty_strdup(json_string_value(value))
                                : json_is_object(value) || json_is_array(value)
                                    ? sty_strdup(sty_schema_people(sty_schema_type_name(value)))
-                                   : sty_json_canonical_text(value);
-    sty_str_appendf(why, ", got '%.100s'", text);
+                                   : json_dumps(value, JSON_ENCODE_ANY);
+    sty_str_appendf(why, json_is_object(value) || json_is_array(value) ? ", got %s" : ", got '%.100s'", text);
 }
 
-static bool holds_type(struct sty_str *why, const json_t *value, const json_t *schema)
+/* "an integer from 1 to 65535" */
+static void append_wanted(struct sty_str *why, const json_t *schema)
 {
     const json_t *types = json_object_get(schema, "type");
-    if (sty_schema_allows(schema, sty_schema_type_name(value)))
-        return true;
+    const json_t *minimum = json_object_get(schema, "minimum"), *maximum = json_object_get(schema, "maximum");
     sty_str_append(why, "wanted ");
     if (json_is_string(types))
         sty_str_append(why, sty_schema_people(json_string_value(types)));
     for (size_t i = 0; i < json_array_size(types); i++)
         sty_str_appendf(why, "%s%s", i ? " or " : "", sty_schema_people(json_string_value(json_array_get(types, i))));
+    if (!types)
+        sty_str_append(why, "a number");
+    if (minimum)
+        sty_str_appendf(why, " from %.15g", json_number_value(minimum));
+    if (maximum)
+        sty_str_appendf(why, "%s to %.15g", minimum ? "" : " up", json_number_value(maximum));
+}
+
+/* Text that would be of another type without its quotes. */
+static bool quoted(const json_t *value)
+{
+    json_auto_t *plain = json_is_string(value) ? json_loads(json_string_value(value), JSON_DECODE_ANY, NULL) : NULL;
+    return json_is_boolean(plain) || json_is_number(plain);
+}
+
+static bool holds_type(struct sty_str *why, const json_t *value, const json_t *schema)
+{
+    double number = json_number_value(value);
+    if (sty_schema_allows(schema, sty_schema_type_name(value)) ||
+        (json_is_real(value) && floor(number) == number && sty_schema_allows(schema, "integer")))
+        return true;
+    append_wanted(why, schema);
     append_value(why, value);
+    sty_str_append(why, quoted(value) ? ", which is text" : "");
     return false;
+}
+
+/* 1 and 1.0 are the same, in JSON Schema as in the canonical form. */
+static bool same(const json_t *a, const json_t *b)
+{
+    struct sty_error err;
+    sty_auto(str) x = STY_STR_INIT;
+    sty_auto(str) y = STY_STR_INIT;
+    if (sty_json_canonical(&x, a, &err) < 0 || sty_json_canonical(&y, b, &err) < 0)
+        return json_equal(a, b);
+    return strcmp(x.data, y.data) == 0;
+}
+
+static bool one_of(const json_t *choices, const json_t *value)
+{
+    for (size_t i = 0; i < json_array_size(choices); i++)
+        if (same(json_array_get(choices, i), value))
+            return true;
+    return false;
+}
+
+static void append_choices(struct sty_str *why, const json_t *choices)
+{
+    size_t count = json_array_size(choices);
+    for (size_t i = 0; i < count; i++) {
+        const json_t *choice = json_array_get(choices, i);
+        sty_auto_free char *text =
+            json_is_string(choice) ? sty_strdup(json_string_value(choice)) : json_dumps(choice, JSON_ENCODE_ANY);
+        sty_str_appendf(why, "%s%s", i == 0 ? "wanted " : i + 1 == count ? " or " : ", ", text);
+    }
 }
 
 static bool holds_choice(struct sty_str *why, const json_t *value, const json_t *schema)
 {
-    const json_t *constant = json_object_get(schema, "const"), *choices = json_object_get(schema, "enum");
-    bool ok = !constant || json_equal(constant, value);
-    bool found = choices == NULL;
-    for (size_t i = 0; i < json_array_size(choices) && !found; i++)
-        found = json_equal(json_array_get(choices, i), value);
-    if (ok && found)
+    json_t *constant = json_object_get(schema, "const");
+    json_auto_t *single = constant ? json_pack("[O]", constant) : NULL;
+    const json_t *choices = constant ? single : json_object_get(schema, "enum");
+    if (!choices || one_of(choices, value))
         return true;
-    sty_auto_free char *wanted = sty_json_canonical_text(constant ? constant : choices);
-    sty_str_appendf(why, constant ? "wanted %s" : "wanted one of %s", wanted);
+    append_choices(why, choices);
     append_value(why, value);
+    if (json_is_string(value))
+        sty_schema_suggest(why, choices, json_string_value(value));
     return false;
 }
 
@@ -51,13 +109,16 @@ static bool holds_range(struct sty_str *why, const json_t *value, const json_t *
     bool low = minimum && n < json_number_value(minimum), high = maximum && n > json_number_value(maximum);
     if (!json_is_number(value) || (!low && !high))
         return true;
-    sty_str_append(why, "wanted a number");
-    if (minimum)
-        sty_str_appendf(why, " from %g", json_number_value(minimum));
-    if (maximum)
-        sty_str_appendf(why, " to %g", json_number_value(maximum));
+    append_wanted(why, schema);
     append_value(why, value);
     return false;
+}
+
+/* A bound that schemas write as a whole number, at times as 2.0. */
+static size_t bound(const json_t *schema, const char *keyword, size_t otherwise)
+{
+    const json_t *value = json_object_get(schema, keyword);
+    return value ? (size_t)json_number_value(value) : otherwise;
 }
 
 static size_t characters(const char *text)
@@ -73,13 +134,13 @@ static bool holds_text(struct sty_str *why, const json_t *value, const json_t *s
     const char *text = json_string_value(value), *pattern = sty_json_text(schema, "pattern", NULL);
     if (!text)
         return true;
-    size_t n = characters(text);
-    if (n < (size_t)sty_json_int(schema, "minLength", 0)) {
-        sty_str_append(why, "must not be empty");
+    size_t n = characters(text), low = bound(schema, "minLength", 0), high = bound(schema, "maxLength", SIZE_MAX);
+    if (n < low) {
+        sty_str_append(why, n ? "too short" : "must not be empty");
         return false;
     }
-    if (n > (size_t)sty_json_int(schema, "maxLength", INT64_MAX)) {
-        sty_str_appendf(why, "longer than %lld characters", (long long)sty_json_int(schema, "maxLength", 0));
+    if (n > high) {
+        sty_str_appendf(why, "longer than %zu characters", high);
         return false;
     }
     if (pattern && !sty_schema_matches(pattern, text)) {
@@ -95,19 +156,15 @@ static bool holds_count(struct sty_str *why, const json_t *value, const json_t *
 {
     bool map = json_is_object(value);
     size_t n = map ? json_object_size(value) : json_array_size(value);
-    const char *low = map ? "minProperties" : "minItems", *high = map ? "maxProperties" : "maxItems";
-    if (!map && !json_is_array(value))
+    size_t low = bound(schema, map ? "minProperties" : "minItems", 0);
+    size_t high = bound(schema, map ? "maxProperties" : "maxItems", SIZE_MAX);
+    if ((!map && !json_is_array(value)) || (n >= low && n <= high))
         return true;
-    if (n < (size_t)sty_json_int(schema, low, 0)) {
-        sty_str_appendf(why, "wanted at least %lld %s", (long long)sty_json_int(schema, low, 0), map ? "key" : "entry");
-        return false;
-    }
-    if (n > (size_t)sty_json_int(schema, high, INT64_MAX)) {
-        sty_str_appendf(why, "wanted at most %lld %s", (long long)sty_json_int(schema, high, 0),
-                        map ? "key" : "entries");
-        return false;
-    }
-    return true;
+    const char *things = map ? "key" : n < low && low == 1 ? "entry" : "entries";
+    bool many = map && (n < low ? low : high) != 1;
+    sty_str_appendf(why, "wanted at %s %zu %s%s, got %zu", n < low ? "least" : "most", n < low ? low : high, things,
+                    many ? "s" : "", n);
+    return false;
 }
 
 static bool holds_required(struct sty_str *why, const json_t *value, const json_t *schema)
@@ -126,6 +183,64 @@ static bool holds_required(struct sty_str *why, const json_t *value, const json_
 
 bool sty_schema_holds(struct sty_str *why, const json_t *value, const json_t *schema)
 {
+    if (json_is_false(schema)) {
+        sty_str_append(why, "must not be here");
+        return false;
+    }
     return holds_type(why, value, schema) && holds_choice(why, value, schema) && holds_range(why, value, schema) &&
            holds_text(why, value, schema) && holds_count(why, value, schema) && holds_required(why, value, schema);
+}
+
+/* ---- anyOf, oneOf, not ---- */
+
+/* The one name that an alternative requires, when that is all it says; NULL: it says something else. */
+static const char *only_requires(const json_t *choice)
+{
+    const json_t *required = json_object_get(choice, "required");
+    bool only = json_object_size(choice) == 1 && json_array_size(required) == 1;
+    return only ? json_string_value(json_array_get(required, 0)) : NULL;
+}
+
+static void append_names(struct sty_str *why, const char *quantity, const json_t *choices)
+{
+    size_t count = json_array_size(choices);
+    for (size_t i = 0; i < count; i++)
+        if (!only_requires(json_array_get(choices, i))) {
+            sty_str_appendf(why, "wanted %s of the forms that are known here", quantity);
+            return;
+        }
+    sty_str_appendf(why, "wanted %s of", quantity);
+    for (size_t i = 0; i < count; i++)
+        sty_str_appendf(why, "%s'%s'",
+                        i == 0           ? " "
+                        : i + 1 == count ? " and "
+                                         : ", ",
+                        only_requires(json_array_get(choices, i)));
+}
+
+static size_t count_fits(const json_t *choices, const json_t *value, const json_t *root)
+{
+    size_t fits = 0;
+    for (size_t i = 0; i < json_array_size(choices); i++)
+        fits += sty_schema_fits(value, json_array_get(choices, i), root);
+    return fits;
+}
+
+bool sty_schema_chooses(struct sty_str *why, const json_t *value, const json_t *schema, const json_t *root)
+{
+    const json_t *any = json_object_get(schema, "anyOf"), *one = json_object_get(schema, "oneOf");
+    const json_t *never = json_object_get(schema, "not");
+    if (any && count_fits(any, value, root) == 0) {
+        append_names(why, "one", any);
+        return false;
+    }
+    if (one && count_fits(one, value, root) != 1) {
+        append_names(why, "exactly one", one);
+        return false;
+    }
+    if (never && sty_schema_fits(value, never, root)) {
+        sty_str_append(why, sty_json_text(never, "description", "must not be here"));
+        return false;
+    }
+    return true;
 }

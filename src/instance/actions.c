@@ -65,8 +65,6 @@ static json_t *http_normal(json_t *args, struct sty_error *err)
 static json_t *wait_normal(json_t *args, struct sty_error *err)
 {
     bool component = json_object_get(args, "component");
-    if (component && json_object_get(args, "duration"))
-        return sty_error_set(err, STY_INVALID, "give one of component and duration"), NULL;
     if (sty_normal_duration(args, "timeout", "timeout_ms", component ? WAIT_TIMEOUT_MS : -1, err) < 0 ||
         sty_normal_duration(args, "duration", "duration_ms", -1, err) < 0)
         return NULL;

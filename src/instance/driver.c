@@ -27,22 +27,16 @@ static const char *item_of(struct sty_arena *arena, const char *parent, size_t i
     return sty_arena_printf(arena, "%s/%zu", parent, index);
 }
 
-/* A file's content comes from exactly one of three keys. */
+/* A file's content comes from one of three keys; the schema sees to it that one is there. */
 static void compile_content(struct sty_resource_pattern *out, const struct sty_pattern_source *source,
                             const json_t *spec)
 {
     static const char *const keys[] = {"template", "file", "content"};
-    size_t given = 0;
-    for (size_t i = 0; i < STY_COUNT(keys); i++) {
-        if (!json_object_get(spec, keys[i]))
-            continue;
-        out->content_key = keys[i];
-        given++;
-    }
-    if (given != 1)
-        mistake(source, out->pointer, "a file has exactly one of 'template', 'file' and 'content'");
+    for (size_t i = 0; i < STY_COUNT(keys); i++)
+        if (json_object_get(spec, keys[i]))
+            out->content_key = keys[i];
     const char *text = sty_json_text(spec, "content", NULL);
-    if (given != 1 || !text)
+    if (!text)
         return;
     struct sty_problem place = sty_place_in(source->document, pointer_of(source->arena, out->pointer, "content"));
     bool block = strchr(text, '\n');

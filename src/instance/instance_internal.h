@@ -91,7 +91,7 @@ struct sty_resource_pattern {
     const char *type, *name; /* name NULL: the component's only one */
     const char *pointer;     /* in the document, of the spec */
     struct sty_pattern spec;
-    const char *content_key;          /* file: "template", "file", "content"; NULL: none or several */
+    const char *content_key;          /* file: "template", "file" or "content"; else NULL */
     const struct sty_parsed *content; /* "content" */
     json_t *built;                    /* a fixed spec, once made; owned by the resolver's arena */
 };

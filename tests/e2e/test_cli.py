@@ -61,7 +61,7 @@ def test_check_tells_all_mistakes_with_their_places(platform):
     replace(platform / "environments/production.yaml", "cluster: here", "cluster: here\n  mode: enforcing")
     done = run("check", cwd=platform, code=2)
     lines = done.stderr.splitlines()
-    assert any(line.startswith("environments/production.yaml:6:9: mode: wanted one of") for line in lines), lines
+    assert any(line.startswith("environments/production.yaml:6:9: mode: wanted enforce or observe, got") for line in lines), lines
     value = document("check", "check", cwd=platform, code=2)
     assert value["ok"] is False and value["problems"]
 

@@ -111,17 +111,84 @@ static void test_hostile(void **state)
     refused(dashes, strlen(dashes), "deeper than 64");
     refused(many, strlen(many), "100000");
     refused(big, strlen(big), "1 MiB");
-    refused("a: 1\na: 2\n", 10, "stands twice");
     refused("%TAG ! tag:x,2000:\n---\na\n", 25, "directives");
     refused("a\0b", 3, "NUL");
     refused("a: \xff", 4, "UTF-8");
     refused("a: *x", 5, "anchor");
     refused("a: &x [*x]", 10, "anchor");
-    refused("port: {{x}}", 11, "quotes");
-    refused("? [a]\n: 1", 9, "a key is text");
-    refused("a: !!binary aGk=", 16, "tags");
-    refused("a: \"\\0\"", 7, "NUL");
-    refused("a:\tb: c: d", 10, "");
+    refused("a:\tb: c: d", 10, "a ':' where no key can stand");
+    refused("a: 1\n\tb: 2\n", 11, "a tab where YAML wants spaces");
+    refused("a: @x\n", 6, "'@' cannot begin a value");
+    refused("a: {{x}}/y\n", 11, "put the value in quotes");
+    refused("\xff\xfe" "a", 3, "UTF-16");
+}
+
+/* What can be gone past is told once and leaves the rest readable. */
+static void test_goes_on_behind_a_mistake(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *words;
+        int line, column;
+    } rows[] = {
+        {"x: {y: 1, y: 2}\nz: 3\n", "key 'y' stands twice", 1, 11},
+        {"x: {{parameters.port}}\nz: 3\n", "{{parameters.port}} without quotes is a map", 1, 4},
+        {"x:\n  - {{{a}}}\nz: 3\n", "without quotes is a map in YAML", 2, 6},
+        {"x: {? [a] : 1}\nz: 3\n", "a key is text, not a list", 1, 4},
+        {"x: !!binary aGk=\nz: 3\n", "tags other than", 1, 4},
+        {"x: !thing {a: 1}\nz: 3\n", "tags other than", 1, 4},
+        {"x: !!map [a]\nz: 3\n", "tags other than", 1, 4},
+        {"x: \"\\0\"\nz: 3\n", "NUL", 1, 4},
+    };
+    for (size_t i = 0; i < STY_COUNT(rows); i++) {
+        struct fixture f = parse(rows[i].text);
+        assert_true(f.ok);
+        assert_int_equal(f.problems.count, 1);
+        const struct sty_problem *told = &f.problems.items[0];
+        if (!strstr(told->message, rows[i].words))
+            fail_msg("wanted '%s' in '%s'", rows[i].words, told->message);
+        assert_int_equal(told->line, rows[i].line);
+        assert_int_equal(told->column, rows[i].column);
+        const struct sty_node *root = f.yaml.documents[0];
+        assert_int_equal(root->kind, STY_NODE_MAP);
+        assert_int_equal(root->count, 2);
+        assert_string_equal(root->items[1]->text, "3");
+        sty_arena_free(f.arena);
+    }
+}
+
+/* Neither of two values is taken, so that a name which stands twice is no name. */
+static void test_twice_is_no_value(void **state)
+{
+    (void)state;
+    struct fixture f = parse("a: 1\nb: 2\na: 3\n");
+    const struct sty_node *root = f.yaml.documents[0];
+    assert_true(f.ok);
+    assert_int_equal(root->count, 2);
+    assert_int_equal(root->items[0]->kind, STY_NODE_BROKEN);
+    assert_int_equal(root->items[1]->kind, STY_NODE_SCALAR);
+    sty_arena_free(f.arena);
+}
+
+static void test_tags_of_the_core_schema(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *json; /* NULL: refused */
+    } rows[] = {{"!!int \"12\"", "12"}, {"!!float 12", "12"}, {"!!bool true", "true"}, {"!!null ~", "null"},
+                {"!!str 12", "\"12\""},  {"! 12", "\"12\""},   {"!!int x", NULL},       {"!!bool 1", NULL}};
+    for (size_t i = 0; i < STY_COUNT(rows); i++) {
+        struct fixture f = parse(rows[i].text);
+        const char *why = NULL;
+        assert_true(f.ok);
+        json_auto_t *value = sty_core_value(f.yaml.documents[0], &why);
+        sty_auto_free char *text = value ? sty_json_canonical_text(value) : NULL;
+        if (rows[i].json)
+            assert_string_equal(text, rows[i].json);
+        else
+            assert_string_equal(why, "not what its tag says");
+        sty_arena_free(f.arena);
+    }
 }
 
 static void test_alias_budget(void **state)
@@ -152,6 +219,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_positions),    cmocka_unit_test(test_core_schema),
         cmocka_unit_test(test_core_refuses), cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_goes_on_behind_a_mistake),
+        cmocka_unit_test(test_twice_is_no_value),
+        cmocka_unit_test(test_tags_of_the_core_schema),
         cmocka_unit_test(test_alias_budget), cmocka_unit_test(test_line_ends_and_marks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,8 +78,6 @@ static const struct mistake mistakes[] = {
      "drivers/web/2/files/page.html.mustache:2:9: 'nothing' is not known"},
     {RESOURCE("file: {path: /srv/a, template: files/none}"), NULL, "the driver has no file 'files/none'"},
     {RESOURCE("file: {path: /srv/a, file: ../../x}"), NULL, "the driver has no file '../../x'"},
-    {RESOURCE("file: {path: /srv/a, file: files/page.html.mustache, content: x}"), NULL,
-     "exactly one of 'template', 'file' and 'content'"},
     {RESOURCE("file: {path: /srv/a, content: \"{{>none}}\"}"), NULL,
      "the driver has no file 'none' or 'none.mustache'"},
     /* resources */
@@ -93,9 +91,8 @@ static const struct mistake mistakes[] = {
      "process:edge-1/production/shop/site is a resource of component 'site' already"},
     {PARAMETER("kind: integer, default: 1") "        - process: {command: \"{{parameters.p}}\"}\n", NULL, "command"},
     {RESOURCE("process: {command: [a], stop_timeout: \"{{app.version}}\"}"), NULL, "stop_timeout"},
-    {DRIVER ONE_FILE "      health: {http: {url: x}, tcp: {host: a, port: 1}}\n", NULL,
-     "give one of http, tcp and command"},
-    {DRIVER ONE_FILE "      health: {tcp: {host: a, port: 70000}}\n", NULL, "a port is 1 to 65535"},
+    {PARAMETER("kind: integer, default: 70000") "      health: {tcp: {host: a, port: \"{{parameters.p}}\"}}\n", NULL,
+     "port: wanted an integer from 1 to 65535, got '70000'"},
     /* components */
     {DRIVER ONE_FILE "      depends_on: [other]\n", NULL, "there is no component 'other' in this driver"},
     {DRIVER ONE_FILE "      restart_on: [site]\n", NULL, "component 'site' depends on itself"},
@@ -108,7 +105,6 @@ static const struct mistake mistakes[] = {
     {STEPS("stop: [none]"), NULL, "drivers/web/2/driver.styrmin.yml:14:17: there is no component 'none'"},
     {STEPS("apply: none"), NULL, "there is no component 'none'"},
     {STEPS("wait: {component: none}"), NULL, "there is no component 'none'"},
-    {STEPS("wait: {component: site, duration: 1s}"), NULL, "give one of component and duration"},
     {STEPS("run: {command: [a], once: \"{{app.name}}\"}"), NULL, "once"},
     {STEPS("run: {command: \"{{app.name}}\"}"), NULL, "command"},
     {STEPS("run: {command: [a], env: {\"A=B\": x}}"), NULL, "'A=B' cannot be the name of an environment variable"},
@@ -131,6 +127,19 @@ static const struct mistake mistakes[] = {
     {PARAMETER("kind: secret") "  actions:\n    - name: go\n      hook: start\n      steps:\n"
                                "        - run: {command: [a], secrets: {../k: \"{{parameters.p}}\"}}\n",
      GIVEN("{from_env: K}"), "'../k' cannot be the name of a secret's file"},
+};
+
+/* What the schema refuses blocks the target; the mistake itself stands among the catalog's problems. */
+static const struct mistake refused[] = {
+    {RESOURCE("file: {path: /srv/a, file: files/page.html.mustache, content: x}"), NULL,
+     "file: wanted exactly one of 'template', 'file' and 'content'"},
+    {RESOURCE("file: {path: /srv/a}"), NULL, "file: wanted exactly one of 'template', 'file' and 'content'"},
+    {DRIVER ONE_FILE "      health: {http: {url: x}, tcp: {host: a, port: 1}}\n", NULL,
+     "health: give one of http, tcp and command"},
+    {DRIVER ONE_FILE "      health: {tcp: {host: a, port: 70000}}\n", NULL,
+     "port: wanted an integer from 1 to 65535, got '70000'"},
+    {STEPS("wait: {component: site, duration: 1s}"), NULL, "wait: give one of component and duration"},
+    {STEPS("wait: {timeout: 1s}"), NULL, "wait: wanted one of 'component' and 'duration'"},
 };
 
 static void write_good(const char *folder, const struct mistake *mistake)
@@ -179,6 +188,27 @@ static void mistakes_are_said(void **state)
     for (size_t i = 0; i < STY_COUNT(mistakes); i++)
         bad += !run_mistake(&mistakes[i]);
     assert_int_equal(bad, 0);
+}
+
+static void refused_by_the_schema(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < STY_COUNT(refused); i++) {
+        char *folder = sty_folder_make();
+        struct sty_repository repository;
+        struct sty_resolved resolved = {0};
+        struct sty_target target = {"edge-1", "production", "shop"};
+        write_good(folder, &refused[i]);
+        sty_repository_open(&repository, folder);
+        assert_int_equal(repository.problems.count, 1);
+        assert_string_equal(repository.problems.items[0].message, refused[i].message);
+        sty_repository_resolve(&resolved, &repository, &target, false);
+        assert_null(resolved.instance);
+        assert_non_null(strstr(resolved.message, "ApplicationDriver web/2 has mistakes"));
+        sty_resolved_clear(&resolved);
+        sty_repository_clear(&repository);
+        sty_folder_free(folder);
+    }
 }
 
 /* ---- documents above the Deployment ---- */
@@ -247,7 +277,11 @@ static void said_once(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(mistakes_are_said), cmocka_unit_test(missing_above),
-                                       cmocka_unit_test(said_once)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(mistakes_are_said),
+        cmocka_unit_test(refused_by_the_schema),
+        cmocka_unit_test(missing_above),
+        cmocka_unit_test(said_once),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
