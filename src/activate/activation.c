@@ -71,6 +71,25 @@ static int point_inventory(struct sty_ledger *ledger, int64_t target, const stru
     return 0;
 }
 
+static int write_active(struct sty_ledger *ledger, const json_t *remediation, const struct sty_instance *instance,
+                        struct sty_error *err)
+{
+    const json_t *tree = sty_instance_json(instance), *driver = json_object_get(tree, "driver");
+    sty_auto_free char *driver_key =
+        sty_sprintf("%s/%s", sty_json_text(driver, "name", ""), sty_json_text(driver, "version", ""));
+    return sty_ledger_exec(
+        ledger, err,
+        "INSERT INTO active (target, instance, commit_oid, since, remediation, driver, version, lifecycle)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (target) DO UPDATE SET instance = excluded.instance, commit_oid = excluded.commit_oid,"
+        " since = excluded.since, remediation = excluded.remediation, driver = excluded.driver,"
+        " version = excluded.version, lifecycle = excluded.lifecycle WHERE active.instance <> excluded.instance",
+        "ississss", sty_json_int(remediation, "target", 0), sty_instance_digest(instance),
+        sty_json_text(remediation, "commit_oid", ""), sty_ledger_now(ledger), sty_json_text(remediation, "id", ""),
+        driver_key, sty_json_text(json_object_get(tree, "application"), "version", NULL),
+        sty_json_text(tree, "lifecycle", NULL));
+}
+
 static int make_active(struct sty_ledger *ledger, const json_t *remediation, struct sty_error *err)
 {
     int64_t target = sty_json_int(remediation, "target", 0);
@@ -79,17 +98,9 @@ static int make_active(struct sty_ledger *ledger, const json_t *remediation, str
     size_t length = 0;
     sty_auto_ptr(instance) instance = NULL;
     if (sty_ledger_instance_get(&bytes, &length, ledger, digest, err) < 0 ||
-        sty_instance_parse(&instance, bytes, length, digest, err) < 0)
-        return -1;
-    if (sty_ledger_exec(ledger, err,
-                        "INSERT INTO active (target, instance, commit_oid, since, remediation) VALUES (?, ?, ?, ?, ?)"
-                        " ON CONFLICT (target) DO UPDATE SET instance = excluded.instance,"
-                        " commit_oid = excluded.commit_oid, since = excluded.since, remediation = excluded.remediation"
-                        " WHERE active.instance <> excluded.instance",
-                        "issis", target, digest, sty_json_text(remediation, "commit_oid", ""), sty_ledger_now(ledger),
-                        sty_json_text(remediation, "id", "")) < 0)
-        return -1;
-    if (freeze_driver(ledger, instance, err) < 0 || point_inventory(ledger, target, instance, err) < 0)
+        sty_instance_parse(&instance, bytes, length, digest, err) < 0 ||
+        write_active(ledger, remediation, instance, err) < 0 || freeze_driver(ledger, instance, err) < 0 ||
+        point_inventory(ledger, target, instance, err) < 0)
         return -1;
     return sty_ledger_exec(ledger, err, "UPDATE targets SET tainted = 0, tried = ? WHERE id = ?", "si", digest, target);
 }

@@ -29,6 +29,11 @@ struct sty_option {
     const char *help;
 };
 
+struct sty_given {
+    const struct sty_option *option;
+    const char *value; /* "" for a flag */
+};
+
 /* styrmin.yaml, decoded by schemas/configuration.json; everything in the arena. */
 struct sty_configuration {
     const char *file;    /* NULL: none was found */
@@ -45,8 +50,7 @@ struct sty_cli {
     const struct sty_command *command;
     const char **arguments; /* what is no option; NULL-terminated */
     size_t argument_count;
-    const char *
-        *values; /* by the option's place in `globals` then the command's options; "" for a flag that was given */
+    struct sty_given *given; /* the options that were given, in order; ended by one without an option */
     bool json, quiet, verbose, color;
     struct sty_configuration configuration; /* STY_NEEDS_CONFIGURATION */
     struct sty_ledger *ledger;              /* STY_NEEDS_LEDGER: opened for reading */

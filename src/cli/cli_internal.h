@@ -6,8 +6,12 @@
 #include "definition/definition.h"
 #include "instance/instance.h"
 
-/* The option's value, "" for a flag that was given, NULL when it was not. */
+/* The option's value (the last one given), "" for a flag that was given, NULL when it was not. */
 const char *sty_cli_option(const struct sty_cli *cli, const char *name);
+/* Every value of an option that may be repeated, in order; NULL-terminated, in the arena. */
+const char **sty_cli_option_values(const struct sty_cli *cli, const char *name);
+/* Load the configuration and open its ledger for reading: what the needs of a command's row do before it runs. */
+int sty_cli_prepare(struct sty_cli *cli, unsigned needs, struct sty_error *err);
 
 /* Find, decode and check the configuration. STY_USAGE with every mistake in the text's place printed to stderr. */
 int sty_configuration_load(struct sty_configuration *out, struct sty_arena *arena, const char *file,
@@ -39,11 +43,21 @@ void sty_view_clear(struct sty_view *view);
 /* `directory` as it is (revision NULL), or a revision of the repository it is in. */
 int sty_view_open(struct sty_view *out, struct sty_arena *arena, const char *directory, const char *revision,
                   struct sty_error *err);
+/* A commit of the mirror that syncs keep under the configuration's state directory. */
+int sty_view_open_mirror(struct sty_view *out, struct sty_arena *arena, const struct sty_configuration *configuration,
+                         const char *commit, struct sty_error *err);
 /* Every target of the catalog, or of those that `pattern` names. STY_NOT_FOUND lists what there is. */
 int sty_view_targets(struct sty_target **out, size_t *count, struct sty_arena *arena, const struct sty_view *view,
                      const char *pattern, struct sty_error *err);
+/* The one target that the first argument names. */
+int sty_view_argument(struct sty_target *out, const struct sty_cli *cli, const struct sty_view *view,
+                      struct sty_error *err);
 void sty_print_problems(const struct sty_problems *problems);
 json_t *sty_problems_json(const struct sty_problems *problems);
+
+/* The Instance document of section 15 (new reference), and its text. commit NULL: not known. */
+json_t *sty_instance_document(const struct sty_instance *instance, const char *commit, const char *path);
+void sty_print_instance(const struct sty_cli *cli, const json_t *document);
 
 int sty_command_check(struct sty_cli *cli, struct sty_error *err);
 int sty_command_render(struct sty_cli *cli, struct sty_error *err);
@@ -51,4 +65,9 @@ int sty_command_explain(struct sty_cli *cli, struct sty_error *err);
 int sty_command_version(struct sty_cli *cli, struct sty_error *err);
 int sty_command_help(struct sty_cli *cli, struct sty_error *err);
 int sty_command_completion(struct sty_cli *cli, struct sty_error *err);
+int sty_command_status(struct sty_cli *cli, struct sty_error *err);
+int sty_command_history(struct sty_cli *cli, struct sty_error *err);
+int sty_command_show(struct sty_cli *cli, struct sty_error *err);
+int sty_command_diff(struct sty_cli *cli, struct sty_error *err);
+int sty_command_logs(struct sty_cli *cli, struct sty_error *err);
 int sty_command_ledger(struct sty_cli *cli, struct sty_error *err);

@@ -35,20 +35,47 @@ static const struct sty_option render_options[] = {
     {"content", 0, NULL, "print the text of each rendered file"},
     {0}};
 static const struct sty_option explain_options[] = {
-    {"tree", 0, "DIR", "the folder to read; default: this one"},
+    {"tree", 0, "DIR", "the folder to read; default: this one, or what was last synced where it holds no clusters/"},
     {"revision", 0, "REV", "a commit, branch or tag instead of the files as they are"},
     {0}};
+#define LISTING_OPTIONS(states)                                                                                        \
+    {"environment", 'e', "NAME", "only of this environment"},                                                          \
+        {"label", 'l', "KEY=VALUE", "only with this label; may be repeated"},                                          \
+        {"cluster", 0, "NAME", "only on this cluster"}, {"state", 0, "STATE", "only in this state: " states},          \
+    {                                                                                                                  \
+        "watch", 'w', NULL, "look again every 2 seconds"                                                               \
+    }
+static const struct sty_option status_options[] = {
+    LISTING_OPTIONS("progressing, unknown, suspended, blocked, degraded, stopped or healthy"), {0}};
+static const struct sty_option history_options[] = {
+    LISTING_OPTIONS("planned, running, waiting, succeeded, failed, cancelled or superseded"),
+    {"since", 0, "TIME", "from then on: 2026-03-01, 2026-03-01T10:00:00Z, or how long ago: 2h"},
+    {"until", 0, "TIME", "before then"},
+    {"limit", 0, "N", "at most so many, the newest; default: 50"},
+    {0}};
+static const struct sty_option logs_options[] = {{"step", 0, "N", "only this step"},
+                                                 {"follow", 'f', NULL, "go on until it has ended"},
+                                                 {0}};
 static const struct sty_option help_options[] = {{"man", 0, NULL, "print the manual page (mdoc)"}, {0}};
+
+enum { READS = STY_NEEDS_CONFIGURATION | STY_NEEDS_LEDGER };
 
 const struct sty_command sty_commands[] = {
     {"check", "[DIR] [--revision REV]", "every mistake in a working tree or revision, as file:line:column: message",
      sty_command_check, 0, check_options},
     {"render", "TARGET [--tree DIR] [--revision REV] [--content]", "the Instance of a target and its resources",
      sty_command_render, 0, render_options},
-    {"explain", "TARGET [PATH] [--tree DIR] [--revision REV]", "where a value came from: file, line and layers",
-     sty_command_explain, 0, explain_options},
-    {"ledger", "check | backup FILE", "care for the local ledger", sty_command_ledger,
-     STY_NEEDS_CONFIGURATION | STY_NEEDS_LEDGER, NULL},
+    {"status", "[TARGET...]", "declared and observed state, side by side", sty_command_status, READS, status_options},
+    {"history", "[TARGET...]", "what was done, the newest first", sty_command_history, READS, history_options},
+    {"show", "ID", "a remediation with its steps, an Instance or a commit", sty_command_show, READS, NULL},
+    {"diff", "A B", "what differs between two Instances: shop@active, shop@desired, shop@{1}, shop@{2026-03-01}, ids",
+     sty_command_diff, READS, NULL},
+    {"logs", "TARGET|ID [--step N] [-f]", "what the steps of a remediation printed", sty_command_logs, READS,
+     logs_options},
+    {"explain", "TARGET [PATH] [--tree DIR] [--revision REV]",
+     "why a target is as it is; with PATH where a value came from: file, line and layers", sty_command_explain, 0,
+     explain_options},
+    {"ledger", "check | backup FILE", "care for the local ledger", sty_command_ledger, READS, NULL},
     {"completion", "SHELL", "completions for bash, zsh or fish", sty_command_completion, 0, NULL},
     {"help", "[COMMAND]", "this, or a command's options", sty_command_help, 0, help_options},
     {"version", "", "version of the program", sty_command_version, 0, NULL},
@@ -57,7 +84,7 @@ const struct sty_command sty_commands[] = {
 
 enum { MOST_OPTIONS = 32 };
 
-/* Both option tables as one, in the order of cli->values. */
+/* Both option tables as one. */
 static size_t gather(const struct sty_option *out[MOST_OPTIONS], const struct sty_command *command)
 {
     size_t n = 0;
@@ -70,12 +97,23 @@ static size_t gather(const struct sty_option *out[MOST_OPTIONS], const struct st
 
 const char *sty_cli_option(const struct sty_cli *cli, const char *name)
 {
-    const struct sty_option *options[MOST_OPTIONS];
-    size_t n = gather(options, cli->command);
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(options[i]->name, name) == 0)
-            return cli->values[i];
-    return NULL;
+    const char *value = NULL;
+    for (const struct sty_given *given = cli->given; given && given->option; given++)
+        if (strcmp(given->option->name, name) == 0)
+            value = given->value;
+    return value;
+}
+
+const char **sty_cli_option_values(const struct sty_cli *cli, const char *name)
+{
+    size_t count = 0, kept = 0;
+    while (cli->given[count].option)
+        count++;
+    const char **values = sty_arena_alloc(cli->arena, (count + 1) * sizeof *values);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(cli->given[i].option->name, name) == 0)
+            values[kept++] = cli->given[i].value;
+    return values;
 }
 
 static const struct sty_command *find_command(const char *name)
@@ -103,6 +141,15 @@ static const struct sty_command *command_of(int argc, char **argv, int *at)
     return NULL;
 }
 
+/* No argument gives more options than it has letters. */
+static size_t most_given(int argc, char **argv)
+{
+    size_t most = 1;
+    for (int i = 1; i < argc; i++)
+        most += strlen(argv[i]);
+    return most;
+}
+
 static int parse(struct sty_cli *cli, int argc, char **argv, struct sty_error *err)
 {
     const struct sty_option *options[MOST_OPTIONS];
@@ -116,7 +163,8 @@ static int parse(struct sty_cli *cli, int argc, char **argv, struct sty_error *e
         if (options[i]->letter)
             sty_str_appendf(&letters, options[i]->value ? "%c:" : "%c", options[i]->letter);
     }
-    cli->values = sty_arena_alloc(cli->arena, MOST_OPTIONS * sizeof *cli->values);
+    cli->given = sty_arena_alloc(cli->arena, most_given(argc, argv) * sizeof *cli->given);
+    size_t given = 0;
     optind = 1;
     for (int got; (got = getopt_long(argc, argv, letters.data, longs, NULL)) != -1;) {
         if (got == '?' || got == ':')
@@ -124,7 +172,7 @@ static int parse(struct sty_cli *cli, int argc, char **argv, struct sty_error *e
                                  argv[optind - 1]);
         for (size_t i = 0; i < n; i++)
             if (got == 256 + (int)i || got == options[i]->letter)
-                cli->values[i] = optarg ? optarg : "";
+                cli->given[given++] = (struct sty_given){options[i], optarg ? optarg : ""};
     }
     cli->argument_count = (size_t)(argc - optind);
     cli->arguments = sty_arena_alloc(cli->arena, (cli->argument_count + 1) * sizeof *cli->arguments);
@@ -148,16 +196,19 @@ static int apply_globals(struct sty_cli *cli, struct sty_error *err)
     return 0;
 }
 
-static int prepare(struct sty_cli *cli, struct sty_error *err)
+int sty_cli_prepare(struct sty_cli *cli, unsigned needs, struct sty_error *err)
 {
-    unsigned needs = cli->command->needs;
-    if ((needs & STY_NEEDS_CONFIGURATION) &&
-        sty_configuration_load(&cli->configuration, cli->arena, sty_cli_option(cli, "config"),
-                               sty_cli_option(cli, "state-dir"), err) < 0)
+    const char *state_dir = sty_cli_option(cli, "state-dir");
+    if ((needs & STY_NEEDS_CONFIGURATION) && sty_configuration_load(&cli->configuration, cli->arena,
+                                                                    sty_cli_option(cli, "config"), state_dir, err) < 0)
         return -1;
-    if (needs & STY_NEEDS_LEDGER)
-        return sty_ledger_open(&cli->ledger, cli->configuration.state_dir, STY_LEDGER_READ, err);
-    return 0;
+    if (!(needs & STY_NEEDS_LEDGER) ||
+        sty_ledger_open(&cli->ledger, cli->configuration.state_dir, STY_LEDGER_READ, err) == 0)
+        return 0;
+    if (err->code == STY_NOT_FOUND)
+        return sty_error_set(err, STY_NOT_FOUND, "nothing was synced yet: styrmin sync (state directory %s)",
+                             cli->configuration.state_dir);
+    return -1;
 }
 
 static int exit_code(const struct sty_error *err)
@@ -193,7 +244,7 @@ static int run(struct sty_cli *cli, int argc, char **argv, struct sty_error *err
         cli->argument_count = sty_streq(cli->command->name, "help") ? 0 : 1;
         return sty_command_help(cli, err);
     }
-    return prepare(cli, err) < 0 ? -1 : cli->command->run(cli, err);
+    return sty_cli_prepare(cli, cli->command->needs, err) < 0 ? -1 : cli->command->run(cli, err);
 }
 
 int sty_cli_main(int argc, char **argv)

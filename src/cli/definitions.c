@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * check, render and explain: the way walked up to the Instance, with nothing but a folder or a revision.
+ * check and render: the way walked up to the Instance, with nothing but a folder or a revision.
  */
 #include <stdio.h>
 #include <string.h>
@@ -61,8 +61,7 @@ int sty_command_check(struct sty_cli *cli, struct sty_error *err)
     return code;
 }
 
-/* The one target that the argument names. */
-static int one_target(struct sty_target *out, const struct sty_cli *cli, const struct sty_view *view,
+int sty_view_argument(struct sty_target *out, const struct sty_cli *cli, const struct sty_view *view,
                       struct sty_error *err)
 {
     struct sty_target *targets = NULL;
@@ -92,22 +91,18 @@ static void add_content(json_t *document, const struct sty_blobs *blobs)
     }
 }
 
-static json_t *instance_document(const struct sty_instance *instance, const struct sty_view *view,
-                                 const struct sty_blobs *blobs, bool content)
+json_t *sty_instance_document(const struct sty_instance *instance, const char *commit, const char *path)
 {
     json_t *document = json_deep_copy(sty_instance_json(instance));
     json_object_set_new(document, "kind", json_string("Instance"));
     json_object_set_new(document, "digest", json_string(sty_instance_digest(instance)));
     json_object_set_new(document, "source",
-                        json_pack("{s:o, s:s}", "commit",
-                                  sty_json_string_or_null(*view->snapshot.commit ? view->snapshot.commit : NULL),
-                                  "path", "."));
-    if (content)
-        add_content(document, blobs);
+                        json_pack("{s:o, s:o}", "commit", sty_json_string_or_null(commit), "path",
+                                  sty_json_string(path)));
     return document;
 }
 
-static void print_instance(const struct sty_cli *cli, const json_t *document)
+void sty_print_instance(const struct sty_cli *cli, const json_t *document)
 {
     sty_print_styled(cli, STY_STYLE_BOLD, sty_json_text(document, "deployment", ""));
     printf("  %s\n", sty_json_text(document, "digest", ""));
@@ -150,72 +145,17 @@ int sty_command_render(struct sty_cli *cli, struct sty_error *err)
     if (cli->argument_count != 1)
         return sty_error_set(err, STY_USAGE, "render wants one target, such as production/shop");
     if (sty_view_open(&view, cli->arena, tree ? tree : ".", sty_cli_option(cli, "revision"), err) < 0 ||
-        one_target(&target, cli, &view, err) < 0 || sty_resolver_new(&resolver, view.catalog, &blobs, err) < 0 ||
+        sty_view_argument(&target, cli, &view, err) < 0 || sty_resolver_new(&resolver, view.catalog, &blobs, err) < 0 ||
         sty_resolve(&resolved, resolver, &target, false, &view.problems, err) < 0)
         return -1;
     if (!resolved.instance)
         return refused(&resolved, &view, err);
-    json_auto_t *document = instance_document(resolved.instance, &view, &blobs, sty_cli_option(cli, "content") != NULL);
+    json_auto_t *document =
+        sty_instance_document(resolved.instance, *view.snapshot.commit ? view.snapshot.commit : NULL, ".");
+    if (sty_cli_option(cli, "content"))
+        add_content(document, &blobs);
     if (cli->json)
         return sty_print_json(document, err);
-    print_instance(cli, document);
-    return STY_EXIT_OK;
-}
-
-static void print_origin(const json_t *origin)
-{
-    if (json_is_object(origin))
-        printf("%s:%lld:%lld", sty_json_text(origin, "file", ""), (long long)sty_json_int(origin, "line", 0),
-               (long long)sty_json_int(origin, "column", 0));
-    else
-        fputs("(computed)", stdout);
-}
-
-static void print_explanation(const struct sty_cli *cli, const json_t *document)
-{
-    sty_auto_free char *value =
-        json_dumps(json_object_get(document, "value"), JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_SORT_KEYS);
-    sty_print_styled(cli, STY_STYLE_BOLD, sty_json_text(document, "path", ""));
-    fputs(" = ", stdout);
-    sty_print_visible(value ? value : "null");
-    fputs("\n  from ", stdout);
-    print_origin(json_object_get(document, "origin"));
-    putchar('\n');
-    const json_t *layers = json_object_get(document, "layers");
-    for (size_t i = 0; i < json_array_size(layers); i++) {
-        const json_t *layer = json_array_get(layers, i);
-        sty_auto_free char *text = json_dumps(json_object_get(layer, "value"), JSON_ENCODE_ANY | JSON_COMPACT);
-        printf("  %-12s ", sty_json_text(layer, "layer", ""));
-        sty_print_visible(text ? text : "-");
-        fputs("  ", stdout);
-        print_origin(json_object_get(layer, "origin"));
-        putchar('\n');
-    }
-}
-
-int sty_command_explain(struct sty_cli *cli, struct sty_error *err)
-{
-    const char *tree = sty_cli_option(cli, "tree");
-    sty_auto(view) view = {0};
-    sty_auto(blobs) blobs;
-    sty_blobs_init(&blobs, cli->arena);
-    sty_auto_ptr(resolver) resolver = NULL;
-    struct sty_target target;
-    json_auto_t *document = NULL;
-    if (cli->argument_count < 1 || cli->argument_count > 2)
-        return sty_error_set(err, STY_USAGE,
-                             "explain wants a target and a path, such as shop instance.config.log_level");
-    if (sty_view_open(&view, cli->arena, tree ? tree : ".", sty_cli_option(cli, "revision"), err) < 0 ||
-        one_target(&target, cli, &view, err) < 0 || sty_resolver_new(&resolver, view.catalog, &blobs, err) < 0)
-        return -1;
-    const char *path = cli->argument_count == 2 ? cli->arguments[1] : "";
-    if (sty_resolve_explain(&document, resolver, &target, path, err) < 0)
-        return -1;
-    json_object_set_new(document, "kind", json_string("Explanation"));
-    json_object_set_new(document, "target", json_string(sty_target_text(cli->arena, &target)));
-    json_object_set_new(document, "deployment", json_string(target.deployment));
-    if (cli->json)
-        return sty_print_json(document, err);
-    print_explanation(cli, document);
+    sty_print_instance(cli, document);
     return STY_EXIT_OK;
 }

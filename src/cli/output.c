@@ -23,52 +23,86 @@ void sty_print_visible(const char *text)
     fwrite(clean.data, 1, clean.length, stdout);
 }
 
+static const char *const style_codes[] = {"", "\x1b[1m", "\x1b[2m", "\x1b[32m", "\x1b[31m", "\x1b[33m"};
+
 void sty_print_styled(const struct sty_cli *cli, enum sty_style style, const char *text)
 {
-    static const char *const codes[] = {"", "\x1b[1m", "\x1b[2m", "\x1b[32m", "\x1b[31m", "\x1b[33m"};
     bool colored = cli->color && style != STY_STYLE_PLAIN;
     if (colored)
-        fputs(codes[style], stdout);
+        fputs(style_codes[style], stdout);
     sty_print_visible(text);
     if (colored)
         fputs("\x1b[0m", stdout);
 }
 
-static size_t width_of(const char *text)
+/* What is printed is made once: cells as they may be shown on one line, and how wide each is. */
+struct cell {
+    const char *text;
+    size_t length, width;
+};
+
+static bool plain_ascii(const char *text, size_t length)
 {
-    sty_auto(str) clean = STY_STR_INIT;
-    sty_str_append_visible(&clean, text, strlen(text), false);
-    size_t n = 0;
-    for (size_t i = 0; i < clean.length; i++)
-        n += ((unsigned char)clean.data[i] & 0xc0) != 0x80;
-    return n;
+    for (size_t i = 0; i < length; i++)
+        if (text[i] < 0x20 || text[i] > 0x7e)
+            return false;
+    return true;
 }
 
-static size_t column_width(const struct sty_table *table, size_t column)
+static struct cell cell_of(struct sty_arena *arena, const char *text)
 {
-    size_t widest = 0;
-    for (size_t row = 0; row < table->rows; row++) {
-        size_t n = width_of(table->cells[row * table->columns + column]);
-        widest = n > widest ? n : widest;
+    size_t length = strlen(text), width = 0;
+    if (plain_ascii(text, length))
+        return (struct cell){text, length, length};
+    sty_auto(str) clean = STY_STR_INIT;
+    sty_str_append_visible(&clean, text, length, false);
+    for (size_t i = 0; i < clean.length; i++)
+        width += ((unsigned char)clean.data[i] & 0xc0) != 0x80;
+    return (struct cell){sty_arena_strndup(arena, clean.data, clean.length), clean.length, width};
+}
+
+static void print_row(struct sty_str *out, const struct sty_table *table, const struct cell *cells,
+                      const size_t *widths, const char *const *styles)
+{
+    for (size_t column = 0; column < table->columns; column++) {
+        const struct cell *cell = &cells[column];
+        size_t padding = column + 1 == table->columns ? 0 : widths[column] - cell->width + 2;
+        sty_str_append(out, styles[column]);
+        sty_str_append_bytes(out, cell->text, cell->length);
+        sty_str_append(out, *styles[column] ? "\x1b[0m" : "");
+        memset(sty_str_reserve(out, padding), ' ', padding);
+        out->length += padding;
     }
-    return widest;
+    while (out->length && out->data[out->length - 1] == ' ')
+        out->length--;
+    sty_str_append_char(out, '\n');
+}
+
+static const char *style_code(const struct sty_cli *cli, const struct sty_table *table, size_t row, size_t column)
+{
+    if (!cli->color)
+        return "";
+    return style_codes[row == 0       ? STY_STYLE_DIM
+                       : table->style ? table->style(column, table->cells[row * table->columns + column])
+                                      : STY_STYLE_PLAIN];
 }
 
 void sty_print_table(const struct sty_cli *cli, const struct sty_table *table)
 {
-    sty_auto_free size_t *widths = sty_calloc(table->columns, sizeof *widths);
-    for (size_t column = 0; column < table->columns; column++)
-        widths[column] = column_width(table, column);
-    for (size_t row = 0; row < table->rows; row++) {
-        for (size_t column = 0; column < table->columns; column++) {
-            const char *cell = table->cells[row * table->columns + column];
-            bool last = column + 1 == table->columns;
-            enum sty_style style = row == 0       ? STY_STYLE_DIM
-                                   : table->style ? table->style(column, cell)
-                                                  : STY_STYLE_PLAIN;
-            sty_print_styled(cli, style, cell);
-            printf("%*s", last ? 0 : (int)(widths[column] - width_of(cell) + 2), "");
-        }
-        putchar('\n');
+    sty_auto_ptr(arena) arena = sty_arena_new();
+    sty_auto(str) out = STY_STR_INIT;
+    struct cell *cells = sty_arena_alloc(arena, (table->rows * table->columns + 1) * sizeof *cells);
+    size_t *widths = sty_arena_alloc(arena, table->columns * sizeof *widths);
+    const char **styles = sty_arena_alloc(arena, table->columns * sizeof *styles);
+    for (size_t i = 0; i < table->rows * table->columns; i++) {
+        cells[i] = cell_of(arena, table->cells[i]);
+        size_t *width = &widths[i % table->columns];
+        *width = cells[i].width > *width ? cells[i].width : *width;
     }
+    for (size_t row = 0; row < table->rows; row++) {
+        for (size_t column = 0; column < table->columns; column++)
+            styles[column] = style_code(cli, table, row, column);
+        print_row(&out, table, cells + row * table->columns, widths, styles);
+    }
+    fwrite(out.data, 1, out.length, stdout);
 }

@@ -28,19 +28,37 @@ static int open_snapshot(struct sty_view *view, struct sty_arena *arena, const c
     return sty_repo_snapshot(&view->snapshot, view->repo, commit, *prefix ? prefix : ".", err);
 }
 
+static int load(struct sty_view *view, struct sty_arena *arena, struct sty_error *err)
+{
+    const struct sty_catalog_base nothing = {NULL, NULL};
+    view->snapshot.repo = view->repo;
+    struct sty_snapshot *snapshot = sty_arena_memdup(arena, &view->snapshot, sizeof view->snapshot);
+    return sty_catalog_load(&view->catalog, arena, snapshot, &nothing, &view->problems, err);
+}
+
 int sty_view_open(struct sty_view *out, struct sty_arena *arena, const char *directory, const char *revision,
                   struct sty_error *err)
 {
     struct sty_view view = {0};
-    const struct sty_catalog_base nothing = {NULL, NULL};
     sty_problems_init(&view.problems, arena);
-    int result = open_snapshot(&view, arena, directory, revision, err);
-    if (result == 0) {
-        view.snapshot.repo = view.repo;
-        struct sty_snapshot *snapshot = sty_arena_memdup(arena, &view.snapshot, sizeof view.snapshot);
-        result = sty_catalog_load(&view.catalog, arena, snapshot, &nothing, &view.problems, err);
+    if (open_snapshot(&view, arena, directory, revision, err) < 0 || load(&view, arena, err) < 0) {
+        sty_view_clear(&view);
+        return -1;
     }
-    if (result < 0) {
+    *out = view;
+    return 0;
+}
+
+int sty_view_open_mirror(struct sty_view *out, struct sty_arena *arena, const struct sty_configuration *configuration,
+                         const char *commit, struct sty_error *err)
+{
+    struct sty_view view = {0};
+    const char *mirror = sty_arena_printf(arena, "%s/source.git", configuration->state_dir);
+    sty_problems_init(&view.problems, arena);
+    if (sty_repo_open(&view.repo, mirror, true, err) < 0)
+        return -1;
+    if (sty_repo_snapshot(&view.snapshot, view.repo, commit, configuration->source.path, err) < 0 ||
+        load(&view, arena, err) < 0) {
         sty_view_clear(&view);
         return -1;
     }

@@ -71,7 +71,8 @@ CREATE INDEX inputs_by_key ON inputs (kind, key);
 CREATE TABLE active (
     target INTEGER PRIMARY KEY REFERENCES targets ON DELETE CASCADE,
     instance TEXT NOT NULL REFERENCES instances, commit_oid TEXT NOT NULL, since INTEGER NOT NULL,
-    remediation TEXT NOT NULL
+    remediation TEXT NOT NULL,
+    driver TEXT, version TEXT, lifecycle TEXT -- as in the Instance ("web/2"), so that readers need not open it
 ) STRICT;
 
 -- The inventory. place: "host" for all embedded host clusters of this machine, else the cluster's name.

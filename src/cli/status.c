@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* status: declared and observed state, side by side. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/ledger_view_internal.h"
+
+/* ---- for programs ---- */
+
+static json_t *text_of(const json_t *row, const char *key)
+{
+    json_t *value = json_object_get(row, key);
+    return value ? json_incref(value) : json_null();
+}
+
+static json_t *source_json(struct sty_arena *arena, const json_t *source)
+{
+    if (!source)
+        return json_null();
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "url",
+                     sty_json_string(sty_people_url(arena, sty_json_text(source, "url", ""))), "branch",
+                     text_of(source, "branch"), "commit", text_of(source, "walked"), "fetched_at",
+                     sty_people_when(source, "fetched_at"), "error", text_of(source, "error"));
+}
+
+static json_t *active_json(const json_t *row)
+{
+    if (!json_is_string(json_object_get(row, "active")))
+        return json_null();
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "instance", text_of(row, "active"), "commit",
+                     text_of(row, "active_commit"), "driver", text_of(row, "driver"), "version",
+                     text_of(row, "version"), "since", sty_people_when(row, "since"));
+}
+
+static json_t *desired_json(const json_t *row)
+{
+    if (!json_is_string(json_object_get(row, "desired")))
+        return json_null();
+    return json_pack("{s:o, s:o}", "instance", text_of(row, "desired"), "commit", text_of(row, "desired_commit"));
+}
+
+static json_t *drift_json(const json_t *more)
+{
+    const json_t *drift = json_object_get(more, "drift");
+    const char *state = sty_json_int(drift, "flapping", 0) ? "flapping"
+                        : json_is_object(drift)            ? "found"
+                        : sty_json_int(more, "healed", 0)  ? "healed"
+                                                           : "none";
+    json_t *ids = json_object_get(drift, "ids");
+    return json_pack("{s:s, s:o}", "state", state, "resources", ids ? json_incref(ids) : json_array());
+}
+
+static json_t *remediation_json(const json_t *more)
+{
+    const json_t *open = json_object_get(more, "remediation");
+    if (!json_is_object(open))
+        return json_null();
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "id", text_of(open, "id"), "kind", text_of(open, "kind"), "state",
+                     text_of(open, "state"), "reason", text_of(open, "reason"), "due", sty_people_when(open, "due"));
+}
+
+json_t *sty_status_entry(struct sty_arena *arena, const json_t *row, int64_t now_ms)
+{
+    const json_t *more = sty_people_more(arena, row);
+    const char *reason = sty_people_reason(arena, row, more, now_ms);
+    json_t *entry = json_pack(
+        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:b, s:o, s:o}", "target",
+        sty_people_target(arena, row, true), "name", text_of(row, "deployment"), "environment",
+        text_of(row, "environment"), "cluster", text_of(row, "cluster"), "lifecycle", text_of(row, "lifecycle"),
+        "state", text_of(row, "state"), "reason", sty_json_string_or_null(*reason ? reason : NULL), "active",
+        active_json(row), "desired", desired_json(row), "tainted", sty_json_int(more, "tainted", 0) != 0,
+        "quarantined", json_is_string(json_object_get(more, "quarantined")), "pinned", text_of(more, "pin"), "observe",
+        sty_json_int(more, "observe", 0) != 0, "remediation", remediation_json(more), "drift", drift_json(more));
+    return entry;
+}
+
+/* ---- for people ---- */
+
+static void print_source(const struct sty_cli *cli, const json_t *source)
+{
+    char when[40];
+    if (!source) {
+        puts("nothing was fetched yet");
+        return;
+    }
+    sty_print_styled(cli, STY_STYLE_BOLD, sty_people_url(cli->arena, sty_json_text(source, "url", "")));
+    fputs("  ", stdout);
+    sty_print_visible(sty_json_text(source, "branch", ""));
+    printf(" at %s", sty_people_short(cli->arena, sty_json_text(source, "walked", NULL)));
+    if (json_is_integer(json_object_get(source, "fetched_at")))
+        printf(", fetched %s",
+               sty_people_time(when, sty_ledger_now(cli->ledger), sty_json_int(source, "fetched_at", 0)));
+    if (json_is_string(json_object_get(source, "error"))) {
+        fputs("  ", stdout);
+        sty_print_styled(cli, STY_STYLE_BAD, sty_json_text(source, "error", ""));
+    }
+    putchar('\n');
+}
+
+static const char *const states[] = {"progressing", "unknown", "suspended", "blocked",
+                                     "degraded",    "stopped", "healthy"};
+
+static void print_counts(const struct sty_cli *cli, const json_t *rows)
+{
+    size_t counts[STY_COUNT(states)] = {0}, i;
+    json_t *row;
+    json_array_foreach (rows, i, row)
+        for (size_t s = 0; s < STY_COUNT(states); s++)
+            counts[s] += strcmp(states[s], sty_json_text(row, "state", "")) == 0;
+    printf("%zu target%s", json_array_size(rows), json_array_size(rows) == 1 ? "" : "s");
+    const char *before = ": ";
+    for (size_t s = STY_COUNT(states); s > 0; s--) {
+        if (counts[s - 1] == 0)
+            continue;
+        printf("%s%zu ", before, counts[s - 1]);
+        sty_print_styled(cli, sty_people_style(states[s - 1]), states[s - 1]);
+        before = ", ";
+    }
+    putchar('\n');
+}
+
+enum { TARGET, STATE, DRIVER, VERSION, SINCE, REASON, COLUMNS };
+
+static enum sty_style style_of(size_t column, const char *cell)
+{
+    return column == STATE ? sty_people_style(cell) : STY_STYLE_PLAIN;
+}
+
+static void fill(const char **cells, struct sty_arena *arena, const json_t *row, bool full, int64_t now)
+{
+    char when[40];
+    const json_t *since = json_object_get(row, "since");
+    cells[TARGET] = sty_people_target(arena, row, full);
+    cells[STATE] = sty_json_text(row, "state", "");
+    cells[DRIVER] = sty_json_text(row, "driver", "-");
+    cells[VERSION] = sty_json_text(row, "version", "-");
+    cells[SINCE] = json_is_integer(since)
+                       ? sty_arena_strdup(arena, sty_people_time(when, now, json_integer_value(since)))
+                       : "-";
+    cells[REASON] = json_is_string(json_object_get(row, "more"))
+                        ? sty_people_reason(arena, row, sty_people_more(arena, row), now)
+                        : "";
+}
+
+static void print_rows(const struct sty_cli *cli, struct sty_arena *arena, const json_t *rows)
+{
+    static const char *const heading[COLUMNS] = {"TARGET", "STATE", "DRIVER", "VERSION", "SINCE", "REASON"};
+    size_t count = json_array_size(rows), i;
+    const char **cells = sty_arena_alloc(arena, (count + 1) * COLUMNS * sizeof *cells);
+    bool full = sty_people_clusters(rows);
+    int64_t now = sty_ledger_now(cli->ledger);
+    json_t *row;
+    memcpy(cells, heading, sizeof heading);
+    json_array_foreach (rows, i, row)
+        fill(cells + (i + 1) * COLUMNS, arena, row, full, now);
+    if (count)
+        sty_print_table(cli, &(struct sty_table){COLUMNS, count + 1, cells, style_of});
+}
+
+static int print(struct sty_cli *cli, const struct sty_listing *listing, struct sty_error *err)
+{
+    sty_auto_ptr(arena) arena = sty_arena_new();
+    json_auto_t *rows = NULL, *source = NULL;
+    if (sty_view_source(&source, cli->ledger, err) < 0 || sty_view_status(&rows, cli->ledger, listing, err) < 0)
+        return -1;
+    if (cli->json) {
+        json_t *entries = json_array(), *row;
+        size_t i;
+        json_array_foreach (rows, i, row)
+            json_array_append_new(entries, sty_status_entry(arena, row, sty_ledger_now(cli->ledger)));
+        json_auto_t *document = json_pack("{s:s, s:o, s:o}", "kind", "Status", "source", source_json(arena, source),
+                                          "deployments", entries);
+        return sty_print_json(document, err);
+    }
+    print_source(cli, source);
+    print_rows(cli, arena, rows);
+    print_counts(cli, rows);
+    return STY_EXIT_OK;
+}
+
+int sty_command_status(struct sty_cli *cli, struct sty_error *err)
+{
+    struct sty_listing listing;
+    bool known = false;
+    if (sty_listing_read(&listing, cli, err) < 0)
+        return -1;
+    for (size_t i = 0; listing.state && i < STY_COUNT(states); i++)
+        known = known || strcmp(states[i], listing.state) == 0;
+    if (listing.state && !known)
+        return sty_error_set(err, STY_USAGE, "--state: a target is never '%.64s'", listing.state);
+    return sty_listing_run(cli, &listing, print, err);
+}
