@@ -52,3 +52,7 @@ int sty_command_version(struct sty_cli *cli, struct sty_error *err);
 int sty_command_help(struct sty_cli *cli, struct sty_error *err);
 int sty_command_completion(struct sty_cli *cli, struct sty_error *err);
 int sty_command_ledger(struct sty_cli *cli, struct sty_error *err);
+int sty_command_init(struct sty_cli *cli, struct sty_error *err);
+int sty_command_git_setup(struct sty_cli *cli, struct sty_error *err);
+int sty_command_token(struct sty_cli *cli, struct sty_error *err);
+int sty_command_doctor(struct sty_cli *cli, struct sty_error *err);

@@ -38,9 +38,17 @@ static const struct sty_option explain_options[] = {
     {"tree", 0, "DIR", "the folder to read; default: this one"},
     {"revision", 0, "REV", "a commit, branch or tag instead of the files as they are"},
     {0}};
+static const struct sty_option git_setup_options[] = {
+    {"name", 0, "NAME", "show the notes of this installation alone"}, {0}};
+static const struct sty_option token_options[] = {
+    {"scope", 0, "read|operate|agent", "what its bearer may do"},
+    {"cluster", 0, "CLUSTER", "with --scope agent: the cluster that the agent works for"},
+    {0}};
 static const struct sty_option help_options[] = {{"man", 0, NULL, "print the manual page (mdoc)"}, {0}};
 
 const struct sty_command sty_commands[] = {
+    {"init", "[DIR]", "a new desired-state repository with a working example, and a styrmin.yaml beside it",
+     sty_command_init, 0, NULL},
     {"check", "[DIR] [--revision REV]", "every mistake in a working tree or revision, as file:line:column: message",
      sty_command_check, 0, check_options},
     {"render", "TARGET [--tree DIR] [--revision REV] [--content]", "the Instance of a target and its resources",
@@ -49,6 +57,12 @@ const struct sty_command sty_commands[] = {
      sty_command_explain, 0, explain_options},
     {"ledger", "check | backup FILE", "care for the local ledger", sty_command_ledger,
      STY_NEEDS_CONFIGURATION | STY_NEEDS_LEDGER, NULL},
+    {"doctor", "", "everything the configuration needs, tried, with a remedy for what is wrong", sty_command_doctor, 0,
+     NULL},
+    {"git-setup", "[DIR] [--name NAME]", "make git log in a clone show what became of each commit",
+     sty_command_git_setup, 0, git_setup_options},
+    {"token", "NAME --scope SCOPE [--cluster CLUSTER]", "a new token for the HTTP API and its row for tokens_file",
+     sty_command_token, 0, token_options},
     {"completion", "SHELL", "completions for bash, zsh or fish", sty_command_completion, 0, NULL},
     {"help", "[COMMAND]", "this, or a command's options", sty_command_help, 0, help_options},
     {"version", "", "version of the program", sty_command_version, 0, NULL},
