@@ -54,3 +54,6 @@ int sty_path_normalise(struct sty_str *out, const char *path, struct sty_error *
  * STY_BUSY after `wait_ms` (0: at once), naming the holder's pid written in it.
  */
 int sty_lock_take(int *fd, const char *path, int64_t wait_ms, struct sty_error *err);
+/* Look without taking it: true if someone has it, and then `holder` is their pid as text, "" where it is not known. An
+ * absent or unreadable file is nobody's. */
+bool sty_lock_is_held(char holder[24], const char *path);

@@ -43,11 +43,18 @@ static int wait_for(int fd, int64_t wait_ms)
     return taken;
 }
 
+/* The number that the holder left; "" where something else stands. */
+static void read_holder(char pid[24], int fd)
+{
+    ssize_t got = pread(fd, pid, 23, 0);
+    pid[got > 0 ? got : 0] = '\0';
+    pid[strspn(pid, "0123456789")] = '\0';
+}
+
 static int busy(struct sty_error *err, int fd, const char *path)
 {
     char pid[24] = "";
-    ssize_t got = pread(fd, pid, sizeof(pid) - 1, 0);
-    pid[got > 0 ? strspn(pid, "0123456789") : 0] = '\0';
+    read_holder(pid, fd);
     return sty_error_set(err, STY_BUSY, "'%s' is held by %s%s", path, *pid ? "process " : "another process", pid);
 }
 
@@ -68,4 +75,14 @@ int sty_lock_take(int *fd, const char *path, int64_t wait_ms, struct sty_error *
     *fd = lock;
     lock = -1;
     return 0;
+}
+
+bool sty_lock_is_held(char holder[24], const char *path)
+{
+    sty_auto_fd lock = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    bool held = lock >= 0 && flock(lock, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+    holder[0] = '\0';
+    if (held)
+        read_holder(holder, lock);
+    return held;
 }

@@ -71,3 +71,16 @@ int sty_command_show(struct sty_cli *cli, struct sty_error *err);
 int sty_command_diff(struct sty_cli *cli, struct sty_error *err);
 int sty_command_logs(struct sty_cli *cli, struct sty_error *err);
 int sty_command_ledger(struct sty_cli *cli, struct sty_error *err);
+int sty_command_init(struct sty_cli *cli, struct sty_error *err);
+int sty_command_git_setup(struct sty_cli *cli, struct sty_error *err);
+int sty_command_token(struct sty_cli *cli, struct sty_error *err);
+int sty_command_doctor(struct sty_cli *cli, struct sty_error *err);
+
+/* What each exit status means; ended by a row without a meaning. */
+struct sty_exit_meaning {
+    int code;
+    const char *meaning;
+};
+extern const struct sty_exit_meaning sty_exit_meanings[];
+/* The manual page (mdoc) on stdout. */
+int sty_manual_print(struct sty_error *err);

@@ -38,6 +38,7 @@ static const struct sty_option explain_options[] = {
     {"tree", 0, "DIR", "the folder to read; default: this one, or what was last synced where it holds no clusters/"},
     {"revision", 0, "REV", "a commit, branch or tag instead of the files as they are"},
     {0}};
+<<<<<<< HEAD
 #define LISTING_OPTIONS(states)                                                                                        \
     {"environment", 'e', "NAME", "only of this environment"},                                                          \
         {"label", 'l', "KEY=VALUE", "only with this label; may be repeated"},                                          \
@@ -56,15 +57,26 @@ static const struct sty_option history_options[] = {
 static const struct sty_option logs_options[] = {{"step", 0, "N", "only this step"},
                                                  {"follow", 'f', NULL, "go on until it has ended"},
                                                  {0}};
+=======
+static const struct sty_option git_setup_options[] = {
+    {"name", 0, "NAME", "show the notes of this installation alone"}, {0}};
+static const struct sty_option token_options[] = {
+    {"scope", 0, "read|operate|agent", "what its bearer may do"},
+    {"cluster", 0, "CLUSTER", "with --scope agent: the cluster that the agent works for"},
+    {0}};
+>>>>>>> init
 static const struct sty_option help_options[] = {{"man", 0, NULL, "print the manual page (mdoc)"}, {0}};
 
 enum { READS = STY_NEEDS_CONFIGURATION | STY_NEEDS_LEDGER };
 
 const struct sty_command sty_commands[] = {
+    {"init", "[DIR]", "a new desired-state repository with a working example, and a styrmin.yaml beside it",
+     sty_command_init, 0, NULL},
     {"check", "[DIR] [--revision REV]", "every mistake in a working tree or revision, as file:line:column: message",
      sty_command_check, 0, check_options},
     {"render", "TARGET [--tree DIR] [--revision REV] [--content]", "the Instance of a target and its resources",
      sty_command_render, 0, render_options},
+<<<<<<< HEAD
     {"status", "[TARGET...]", "declared and observed state, side by side", sty_command_status, READS, status_options},
     {"history", "[TARGET...]", "what was done, the newest first", sty_command_history, READS, history_options},
     {"show", "ID", "a remediation with its steps, an Instance or a commit", sty_command_show, READS, NULL},
@@ -76,6 +88,18 @@ const struct sty_command sty_commands[] = {
      "why a target is as it is; with PATH where a value came from: file, line and layers", sty_command_explain, 0,
      explain_options},
     {"ledger", "check | backup FILE", "care for the local ledger", sty_command_ledger, READS, NULL},
+=======
+    {"explain", "TARGET [PATH] [--tree DIR] [--revision REV]", "where a value came from: file, line and layers",
+     sty_command_explain, 0, explain_options},
+    {"ledger", "check | backup FILE", "care for the local ledger", sty_command_ledger,
+     STY_NEEDS_CONFIGURATION | STY_NEEDS_LEDGER, NULL},
+    {"doctor", "", "everything the configuration needs, tried, with a remedy for what is wrong", sty_command_doctor, 0,
+     NULL},
+    {"git-setup", "[DIR] [--name NAME]", "make git log in a clone show what became of each commit",
+     sty_command_git_setup, 0, git_setup_options},
+    {"token", "NAME --scope SCOPE [--cluster CLUSTER]", "a new token for the HTTP API and its row for tokens_file",
+     sty_command_token, 0, token_options},
+>>>>>>> init
     {"completion", "SHELL", "completions for bash, zsh or fish", sty_command_completion, 0, NULL},
     {"help", "[COMMAND]", "this, or a command's options", sty_command_help, 0, help_options},
     {"version", "", "version of the program", sty_command_version, 0, NULL},

@@ -23,8 +23,8 @@ static int find_targets(json_t **out, const struct sty_installation *installatio
     for (size_t i = 0; names[i]; i++) {
         json_auto_t *rows = NULL;
         if (sty_ledger_rows(&rows, installation->ledger, err,
-                            "SELECT t.id FROM targets t WHERE '/' || t.cluster || '/' || t.environment || '/' ||"
-                            " t.deployment LIKE '%/' || ?",
+                            "SELECT id FROM targets WHERE substr('/' || cluster || '/' || environment || '/' ||"
+                            " deployment, -1 - length(?1)) = '/' || ?1",
                             "s", names[i]) < 0)
             return -1;
         if (json_array_size(rows) == 0)
@@ -68,27 +68,11 @@ static json_t *wishes_of(const json_t *drift)
     return wishes;
 }
 
-/* For the flap limit: when each resource was healed. */
-static int count_heals(void *self, struct sty_ledger *ledger, struct sty_error *err)
-{
-    const json_t *wishes = self;
-    for (size_t i = 0; i < json_array_size(wishes); i++) {
-        const json_t *wish = json_array_get(wishes, i), *drifted = json_object_get(wish, "drifted");
-        for (size_t r = 0; r < json_array_size(drifted); r++)
-            if (sty_ledger_exec(ledger, err, "INSERT INTO heals (target, id, at) VALUES (?, ?, ?)", "isi",
-                                sty_json_int(wish, "target", 0), json_string_value(json_array_get(drifted, r)),
-                                sty_ledger_now(ledger)) < 0)
-                return -1;
-    }
-    return sty_ledger_exec(ledger, err, "DELETE FROM heals WHERE at < ?", "i", sty_ledger_now(ledger) - 3600000);
-}
-
 static int close_all(struct pass *pass, const json_t *wishes, struct sty_error *err)
 {
     sty_auto_ptr(walk) walk = NULL;
     struct sty_walk_options options = {.wishes = wishes};
     if (sty_walk_make(&walk, pass->installation, &options, err) < 0 ||
-        sty_in_transaction(pass->installation->ledger, count_heals, (void *)wishes, err) < 0 ||
         sty_walk_write(walk, err) < 0)
         return -1;
     return sty_engine_run(&pass->world, pass->installation->parallelism, err);

@@ -161,8 +161,8 @@ static int check_patterns(const struct sty_walk *walk, const char *const *patter
         for (size_t i = 0; i < walk->count && !found; i++)
             found = sty_target_matches(&walk->facts[i].names, patterns[p]);
         if (!found && sty_ledger_number(&known, walk->ledger, err,
-                                        "SELECT count(*) FROM targets t WHERE '/' || " TARGET_NAME(
-                                            "t") " LIKE '%/' || ?",
+                                        "SELECT count(*) FROM targets t WHERE substr('/' || " TARGET_NAME("t")
+                                        ", -1 - length(?1)) = '/' || ?1",
                                         "s", patterns[p]) < 0)
             return -1;
         if (!found && !known)

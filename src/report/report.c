@@ -33,8 +33,9 @@ int sty_report_commit(struct sty_ledger *ledger, const char *commit, const json_
     if (sty_ledger_row(&row, ledger, err, "SELECT * FROM commits WHERE oid = ?", "s", commit) < 0 ||
         sty_ledger_rows(
             &remediations, ledger, err,
-            "SELECT * FROM remediations WHERE commit_oid = ? AND kind NOT IN ('heal', 'restore') ORDER BY seq", "s",
-            commit) < 0)
+            "SELECT * FROM remediations WHERE commit_oid = ? AND kind NOT IN ('heal', 'restore') AND request IS NULL AND"
+            " state <> 'superseded' ORDER BY seq",
+            "s", commit) < 0)
         return -1;
     if (!row)
         return sty_error_set(err, STY_INTERNAL, "commit %.12s is not in the ledger", commit);
@@ -86,6 +87,15 @@ int sty_report_event(struct sty_ledger *ledger, const char *kind, const json_t *
     if (sty_ledger_record(digest, ledger, commit, record, err) < 0)
         return -1;
     return enqueue(ledger, commit, NULL, record, err);
+}
+
+int sty_report_remediation(struct sty_ledger *ledger, const json_t *remediation, struct sty_error *err)
+{
+    json_t *target = NULL;
+    if (sty_record_target(&target, ledger, remediation, err) < 0)
+        return -1;
+    json_auto_t *body = json_pack("{s:[o]}", "targets", target);
+    return sty_report_event(ledger, sty_json_text(remediation, "kind", ""), body, err);
 }
 
 /* ---- delivery ---- */

@@ -25,6 +25,9 @@ int sty_report_superseded(struct sty_ledger *ledger, const char *commit, const c
  */
 int sty_report_event(struct sty_ledger *ledger, const char *kind, const json_t *body, struct sty_error *err);
 
+/* A remediation (a row) that belongs to no commit's outcome has ended: a record with all of it. */
+int sty_report_remediation(struct sty_ledger *ledger, const json_t *remediation, struct sty_error *err);
+
 struct sty_delivery {
     int written;     /* notes that are new in the mirror */
     bool pushed;     /* the remote has them all */

@@ -29,6 +29,7 @@ struct engine {
     struct sty_map busy;  /* target -> struct job */
     struct sty_map held;  /* targets whose remediation was taken and waits */
     int running, workers;
+    bool resume; /* only what was interrupted, and what answers a failure */
     bool stale; /* something ended since `open` was read */
     bool failed;
     struct sty_error error;
@@ -47,8 +48,9 @@ static int read_open(struct engine *engine, struct sty_error *err)
     if (sty_ledger_rows(&rows, engine->world->ledger, err,
                         "SELECT id, target, cluster, environment, deployment, kind, state, due,"
                         " json_extract(document, '$.after') AS after FROM remediations"
-                        " WHERE state IN ('planned', 'running', 'waiting') ORDER BY seq",
-                        "") < 0)
+                        " WHERE state IN ('planned', 'running', 'waiting') AND (NOT ? OR state = 'running' OR"
+                        " (state = 'planned' AND parent IS NOT NULL)) ORDER BY seq",
+                        "b", engine->resume) < 0)
         return -1;
     json_decref(engine->open);
     engine->open = rows;
@@ -186,8 +188,7 @@ static void pass_on_cancels(struct engine *engine)
         int64_t wish = 0;
         if (!engine->busy.entries[i].key || job->cancel)
             continue;
-        sty_ledger_number(&wish, engine->world->ledger, &ignored, "SELECT cancel FROM remediations WHERE id = ?", "s",
-                          job->id);
+        sty_ledger_number(&wish, engine->world->ledger, &ignored, STY_CANCEL_WISH, "s", job->id);
         if (wish)
             __atomic_store_n(&job->cancel, true, __ATOMIC_RELAXED);
     }
@@ -238,10 +239,10 @@ static void engine_clear(struct engine *engine)
     pthread_mutex_destroy(&engine->lock);
 }
 
-int sty_engine_run(const struct sty_run_world *world, int parallelism, struct sty_error *err)
+static int run_open(const struct sty_run_world *world, int parallelism, bool resume, struct sty_error *err)
 {
     sty_auto_ptr(run_host) host = NULL;
-    __attribute__((cleanup(engine_clear))) struct engine engine = {.world = world};
+    __attribute__((cleanup(engine_clear))) struct engine engine = {.world = world, .resume = resume};
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -260,4 +261,14 @@ int sty_engine_run(const struct sty_run_world *world, int parallelism, struct st
         return 0;
     *err = engine.error;
     return -1;
+}
+
+int sty_engine_run(const struct sty_run_world *world, int parallelism, struct sty_error *err)
+{
+    return run_open(world, parallelism, false, err);
+}
+
+int sty_engine_resume(const struct sty_run_world *world, int parallelism, struct sty_error *err)
+{
+    return run_open(world, parallelism, true, err);
 }

@@ -67,8 +67,7 @@ bool sty_execution_cancelled(struct sty_execution *execution)
     int64_t wish = 0;
     if (execution->cancel && __atomic_load_n(execution->cancel, __ATOMIC_RELAXED))
         return true;
-    sty_ledger_number(&wish, execution->ledger, &ignored, "SELECT cancel FROM remediations WHERE id = ?", "s",
-                      execution->id);
+    sty_ledger_number(&wish, execution->ledger, &ignored, STY_CANCEL_WISH, "s", execution->id);
     return wish != 0;
 }
 

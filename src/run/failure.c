@@ -120,3 +120,22 @@ int sty_execution_cancel(struct sty_execution *execution, const struct sty_error
         return -1;
     return sty_execution_ended(execution, err);
 }
+
+int sty_remediation_cancel(const struct sty_run_world *world, const char *id, const char *why, struct sty_error *err)
+{
+    json_auto_t *row = NULL, *ended = NULL;
+    if (sty_remediation_row(&row, world->ledger, id, err) < 0)
+        return -1;
+    bool waits = strcmp(sty_json_text(row, "state", ""), "waiting") == 0;
+    struct sty_failure failure = {.kind = sty_json_text(row, "kind", ""), .attempt = 1};
+    if (waits && sty_remediation_move(world->ledger, id, "running", NULL, err) < 0)
+        return -1;
+    if (waits && sty_failure_judge(&failure).quarantine &&
+        sty_ledger_exec(world->ledger, err, "UPDATE targets SET quarantined = ?, unsettled = 1 WHERE id = ?", "si",
+                        sty_json_text(row, "to_instance", NULL), sty_json_int(row, "target", 0)) < 0)
+        return -1;
+    if (sty_remediation_move(world->ledger, id, waits ? "cancelled" : "superseded", why, err) < 0 ||
+        sty_remediation_row(&ended, world->ledger, id, err) < 0)
+        return -1;
+    return world->ended ? world->ended(world->ledger, ended, world->self, err) : 0;
+}

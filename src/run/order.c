@@ -34,7 +34,7 @@ static int read_policy(json_t **policy, bool *suspended, struct sty_ledger *ledg
     if (sty_json_parse(policy, text, strlen(text), err) < 0)
         return sty_error_wrap(err, "ledger: policy of target %lld", (long long)target);
     *suspended =
-        sty_json_bool(*policy, "suspend", false) || sty_json_int(row, "suspended_until", 0) > sty_ledger_now(ledger);
+        json_is_object(json_object_get(*policy, "suspend")) || sty_json_int(row, "suspended_until", 0) > sty_ledger_now(ledger);
     return 0;
 }
 

@@ -99,9 +99,9 @@ int sty_remediation_move(struct sty_ledger *ledger, const char *id, const char *
     int64_t now = sty_ledger_now(ledger);
     bool running = strcmp(state, "running") == 0, ended = sty_state_ended(sty_remediation_states, state);
     if (sty_ledger_exec(ledger, err,
-                        "UPDATE remediations SET state = ?1, error = coalesce(?2, error),"
+                        "UPDATE remediations SET state = ?1, error = CASE WHEN ?3 THEN error ELSE ?2 END,"
                         " started_at = CASE WHEN ?3 THEN coalesce(started_at, ?4) ELSE started_at END,"
-                        " finished_at = CASE WHEN ?5 THEN ?4 ELSE finished_at END,"
+                        " finished_at = CASE WHEN ?5 THEN ?4 END,"
                         " due = NULL, wait_reason = NULL WHERE id = ?6",
                         "ssbibs", state, error, running, now, ended, id) < 0)
         return -1;
@@ -119,6 +119,11 @@ int sty_remediation_wait(struct sty_ledger *ledger, const char *id, int64_t due,
                                  due, reason, id)
                : sty_ledger_exec(ledger, err, "UPDATE remediations SET due = NULL, wait_reason = ? WHERE id = ?", "ss",
                                  reason, id);
+}
+
+int sty_remediation_retry(struct sty_ledger *ledger, const char *id, struct sty_error *err)
+{
+    return sty_remediation_wait(ledger, id, sty_ledger_now(ledger), "a person wants it tried again", err);
 }
 
 int sty_step_token(struct sty_ledger *ledger, const json_t *step_row, const char *token, struct sty_error *err)

@@ -7,7 +7,7 @@
  * States, moved by sty_remediation_move() and sty_step_move() alone, each in a transaction with its event:
  *
  *   remediation:  planned -> running -> succeeded | failed | cancelled
- *                 running <-> waiting, planned | waiting -> superseded
+ *                 running <-> waiting, planned | waiting -> superseded, failed | cancelled -> waiting by a person's retry
  *   step:         pending -> running -> succeeded | failed | unknown; pending -> skipped; unknown -> running | succeeded
  *
  * Calling sequence: sty_remediation_record() for each remediation of a plan (one transaction for all), then
@@ -68,6 +68,16 @@ int sty_remediation_execute(const struct sty_run_world *world, const char *id, s
  * and run too.
  */
 int sty_engine_run(const struct sty_run_world *world, int parallelism, struct sty_error *err);
+/* Only what a crash interrupted, and what answers a failure: what comes before a newer commit is walked. */
+int sty_engine_resume(const struct sty_run_world *world, int parallelism, struct sty_error *err);
+
+/* A failed or cancelled one gets one attempt more: it waits, due at once. Inside the caller's transaction. */
+int sty_remediation_retry(struct sty_ledger *ledger, const char *id, struct sty_error *err);
+/*
+ * End one that has not begun (superseded) or waits (cancelled: as a failure with hold). Inside the caller's transaction.
+ * One that is being executed looks at its row's `cancel`, and at pending requests of kind cancel, by itself.
+ */
+int sty_remediation_cancel(const struct sty_run_world *world, const char *id, const char *why, struct sty_error *err);
 
 /* The launcher's own main, `styrmin launch FILE`: never returns to the caller's logic; exit status. */
 int sty_launcher_main(int argc, char **argv);

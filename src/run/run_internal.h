@@ -11,7 +11,8 @@
 
 struct sty_state {
     const char *name;
-    const char *next[5]; /* NULL-terminated; empty: it has ended */
+    bool ended;          /* nothing goes on by itself from here */
+    const char *next[5]; /* NULL-terminated */
 };
 extern const struct sty_state sty_remediation_states[], sty_step_states[]; /* end with a NULL name */
 bool sty_state_allows(const struct sty_state *table, const char *from, const char *to);
@@ -50,6 +51,11 @@ struct sty_execution {
 int sty_execute(const struct sty_run_world *world, const struct sty_host *host, const char *id, const bool *cancel,
                 struct sty_error *err);
 bool sty_execution_cancelled(struct sty_execution *execution);
+/* Does a person want it cancelled? By its row, or by a request that nobody has taken yet. */
+#define STY_CANCEL_WISH                                                                                                \
+    "SELECT cancel OR EXISTS (SELECT 1 FROM requests q WHERE q.state = 'pending' AND q.kind = 'cancel' AND"            \
+    " substr(remediations.id, 1, length(json_extract(q.arguments, '$.id'))) = json_extract(q.arguments, '$.id'))"      \
+    " FROM remediations WHERE id = ?"
 /* By digest, from the ledger; borrowed. */
 int sty_execution_instance(const struct sty_instance **out, struct sty_execution *execution, const char *digest,
                            struct sty_error *err);

@@ -12,6 +12,8 @@
  *   running -> cancelled
  *   waiting -> running
  *   waiting -> superseded
+ *   failed -> waiting
+ *   cancelled -> waiting
  * }
  *
  * digraph step {
@@ -29,24 +31,24 @@
 #include <string.h>
 
 const struct sty_state sty_remediation_states[] = {
-    {"planned", {"running", "superseded"}},
-    {"running", {"waiting", "succeeded", "failed", "cancelled"}},
-    {"waiting", {"running", "superseded"}},
-    {"succeeded", {NULL}},
-    {"failed", {NULL}},
-    {"cancelled", {NULL}},
-    {"superseded", {NULL}},
-    {NULL, {NULL}},
+    {"planned", false, {"running", "superseded"}},
+    {"running", false, {"waiting", "succeeded", "failed", "cancelled"}},
+    {"waiting", false, {"running", "superseded"}},
+    {"succeeded", true, {NULL}},
+    {"failed", true, {"waiting"}},
+    {"cancelled", true, {"waiting"}},
+    {"superseded", true, {NULL}},
+    {NULL, true, {NULL}},
 };
 
 const struct sty_state sty_step_states[] = {
-    {"pending", {"running", "skipped"}},
-    {"running", {"succeeded", "failed", "unknown"}},
-    {"unknown", {"running", "succeeded"}},
-    {"succeeded", {NULL}},
-    {"failed", {NULL}},
-    {"skipped", {NULL}},
-    {NULL, {NULL}},
+    {"pending", false, {"running", "skipped"}},
+    {"running", false, {"succeeded", "failed", "unknown"}},
+    {"unknown", false, {"running", "succeeded"}},
+    {"succeeded", true, {NULL}},
+    {"failed", true, {NULL}},
+    {"skipped", true, {NULL}},
+    {NULL, true, {NULL}},
 };
 
 static const struct sty_state *find(const struct sty_state *table, const char *name)
@@ -69,5 +71,5 @@ bool sty_state_allows(const struct sty_state *table, const char *from, const cha
 bool sty_state_ended(const struct sty_state *table, const char *name)
 {
     const struct sty_state *state = find(table, name);
-    return !state || !state->next[0];
+    return !state || state->ended;
 }

@@ -181,3 +181,9 @@ int sty_notes_unpushed(bool *out, struct sty_repo *repo, const char *name, struc
  * for us; STY_CONFLICT: it kept changing; STY_UNREACHABLE, STY_TIMEOUT.
  */
 int sty_notes_push(struct sty_repo *repo, const struct sty_source_config *config, struct sty_error *err);
+/*
+ * May we write notes there (`doctor`)? Tried: a ref refs/notes/styrmin-probe/<name> is made at the remote and deleted
+ * again; nothing of it stays there. `repo` may be any writable one (it gets an object). STY_DENIED: we may not; else as
+ * sty_notes_push(). STY_CONFLICT: it was made and cannot be deleted.
+ */
+int sty_notes_probe(struct sty_repo *repo, const struct sty_source_config *config, struct sty_error *err);

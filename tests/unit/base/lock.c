@@ -104,6 +104,26 @@ static void test_strange_content(void **state)
     assert_string_equal(err.text, "'lock' is held by another process");
 }
 
+static void test_look(void **state)
+{
+    struct sty_error err = {0};
+    sty_auto_fd first = -1;
+    char holder[24], expected[24];
+    (void)state;
+    assert_false(sty_lock_is_held(holder, "lock"));
+    assert_int_equal(access("lock", F_OK), -1);
+    assert_int_equal(sty_lock_take(&first, "lock", 0, &err), 0);
+    snprintf(expected, sizeof(expected), "%ld", (long)getpid());
+    assert_true(sty_lock_is_held(holder, "lock"));
+    assert_string_equal(holder, expected);
+    assert_int_equal(pwrite(first, "who?", 4, 0), 4);
+    assert_true(sty_lock_is_held(holder, "lock"));
+    assert_string_equal(holder, "");
+    sty_close_fd(&first);
+    assert_false(sty_lock_is_held(holder, "lock"));
+    assert_int_equal(sty_lock_take(&first, "lock", 0, &err), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,6 +132,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_holder_dies, scratch_make, scratch_remove),
         cmocka_unit_test_setup_teardown(test_fails, scratch_make, scratch_remove),
         cmocka_unit_test_setup_teardown(test_strange_content, scratch_make, scratch_remove),
+        cmocka_unit_test_setup_teardown(test_look, scratch_make, scratch_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

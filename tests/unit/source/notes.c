@@ -307,6 +307,42 @@ static void test_conflict(void **state)
     expect_unpushed(fixture, false);
 }
 
+static bool remote_has_probe(struct git_fixture *fixture)
+{
+    git_oid oid;
+    return git_reference_name_to_id(&oid, fixture->remote, "refs/notes/styrmin-probe/edge-1") == 0;
+}
+
+static void test_probe(void **state)
+{
+    struct git_fixture *fixture = *state;
+    start(fixture);
+    must(fixture, sty_notes_probe(fixture->mirror, &fixture->config, &fixture->err));
+    assert_false(remote_has_probe(fixture));
+    must(fixture, sty_notes_probe(fixture->mirror, &fixture->config, &fixture->err));
+    /* One that an earlier probe could not delete is in nobody's way. */
+    const struct git_fixture_file files[] = {{"file", "b", 0}, {0}};
+    git_oid other = git_fixture_commit(fixture, NULL, files, "b");
+    git_fixture_ref(fixture->remote, "refs/notes/styrmin-probe/edge-1", &other);
+    must(fixture, sty_notes_probe(fixture->mirror, &fixture->config, &fixture->err));
+    assert_false(remote_has_probe(fixture));
+}
+
+static void test_probe_refused(void **state)
+{
+    struct git_fixture *fixture = *state;
+    start(fixture);
+    hook(fixture, "pre-receive", "#!/bin/sh\necho 'notes are for others' >&2\nexit 1\n");
+    must_fail(fixture, STY_DENIED, sty_notes_probe(fixture->mirror, &fixture->config, &fixture->err));
+    assert_non_null(strstr(fixture->err.text, "notes are for others"));
+    assert_false(remote_has_probe(fixture));
+    hook(fixture, "pre-receive", "#!/bin/sh\nexit 0\n");
+    hook(fixture, "update", "#!/bin/sh\ncase $3 in *[!0]*) exit 0 ;; esac\nexit 1\n");
+    must_fail(fixture, STY_CONFLICT, sty_notes_probe(fixture->mirror, &fixture->config, &fixture->err));
+    assert_non_null(strstr(fixture->err.text, "refs/notes/styrmin-probe/edge-1"));
+    assert_true(remote_has_probe(fixture));
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, git_fixture_setup, git_fixture_teardown)
@@ -321,6 +357,8 @@ int main(void)
         TEST(test_notes_without_common_history),
         TEST(test_refused),
         TEST(test_conflict),
+        TEST(test_probe),
+        TEST(test_probe_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
