@@ -21,7 +21,7 @@ struct reader {
     struct sty_map anchors;
     size_t nodes, aliased;
     size_t naked; /* the line of the last {{x}} without quotes, from 1 */
-    bool failed; /* nothing more can be read */
+    bool failed;  /* nothing more can be read */
 };
 
 static void add(struct reader *r, size_t line, size_t column, const char *message)

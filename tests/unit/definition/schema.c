@@ -71,8 +71,7 @@ static void test_modes_and_durations_are_text(void **state)
         {"process", "command: [a], user: 1000", "user", "1000"},
     };
     for (size_t i = 0; i < STY_COUNT(rows); i++) {
-        sty_auto_free char *text =
-            sty_sprintf("%s      resources: [{%s: {%s}}]\n", driver, rows[i].type, rows[i].spec);
+        sty_auto_free char *text = sty_sprintf("%s      resources: [{%s: {%s}}]\n", driver, rows[i].type, rows[i].spec);
         struct decoded d = decode(text);
         assert_int_equal(d.problems.count, 0);
         assert_string_equal(sty_json_text(resource(&d, rows[i].type), rows[i].key, ""), rows[i].text);
@@ -114,9 +113,12 @@ static void test_messages(void **state)
     static const struct {
         const char *line, *words;
     } rows[] = {
-        {"  lifecycel: running\n", "did you mean 'lifecycle'?"},     {"  lifecycle: sleeping\n", "wanted running or stopped, got 'sleeping'"},
-        {"  suspend: maybe\n", "wanted true or false, got 'maybe'"}, {"  depends_on: database\n", "wanted a list"},
-        {"  depends_on: [Data_Base]\n", "is not a DNS-1123 label"},  {"  parameters: 3\n", "wanted a map"},
+        {"  lifecycel: running\n", "did you mean 'lifecycle'?"},
+        {"  lifecycle: sleeping\n", "wanted running or stopped, got 'sleeping'"},
+        {"  suspend: maybe\n", "wanted true or false, got 'maybe'"},
+        {"  depends_on: database\n", "wanted a list"},
+        {"  depends_on: [Data_Base]\n", "is not a DNS-1123 label"},
+        {"  parameters: 3\n", "wanted a map"},
     };
     for (size_t i = 0; i < STY_COUNT(rows); i++) {
         sty_auto_free char *text = sty_sprintf("%s%s", deployment, rows[i].line);

@@ -136,8 +136,8 @@ static void step_to(struct walk *walk, const git_oid *tree)
     struct sty_catalog_base base = {walk->from[0] ? walk->from : NULL, walk->from[0] ? &walk->store : NULL};
     git_oid_tostr(walk->snapshot.tree, STY_OID_SIZE, tree);
     sty_problems_init(&walk->problems, fixture->arena);
-    must(fixture, sty_catalog_load(&walk->catalog, fixture->arena, &walk->snapshot, &base, &walk->problems,
-                                   &fixture->err));
+    must(fixture,
+         sty_catalog_load(&walk->catalog, fixture->arena, &walk->snapshot, &base, &walk->problems, &fixture->err));
     snprintf(walk->from, sizeof walk->from, "%s", walk->snapshot.tree);
     walk->tree = *tree;
 }
@@ -362,9 +362,12 @@ static void test_placement_that_is_not_complete(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        one(test_only_what_changed_is_read),  one(test_what_cannot_be_read_stays),
-        one(test_what_is_removed_is_gone),    one(test_a_mistake_beside_the_names),
-        one(test_what_hides_a_folder),        one(test_twice_over_two_walks),
+        one(test_only_what_changed_is_read),
+        one(test_what_cannot_be_read_stays),
+        one(test_what_is_removed_is_gone),
+        one(test_a_mistake_beside_the_names),
+        one(test_what_hides_a_folder),
+        one(test_twice_over_two_walks),
         one(test_placement_that_is_not_complete),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -120,7 +120,9 @@ static void test_hostile(void **state)
     refused("a: 1\n\tb: 2\n", 11, "a tab where YAML wants spaces");
     refused("a: @x\n", 6, "'@' cannot begin a value");
     refused("a: {{x}}/y\n", 11, "put the value in quotes");
-    refused("\xff\xfe" "a", 3, "UTF-16");
+    refused("\xff\xfe"
+            "a",
+            3, "UTF-16");
 }
 
 /* What can be gone past is told once and leaves the rest readable. */
@@ -176,7 +178,7 @@ static void test_tags_of_the_core_schema(void **state)
     static const struct {
         const char *text, *json; /* NULL: refused */
     } rows[] = {{"!!int \"12\"", "12"}, {"!!float 12", "12"}, {"!!bool true", "true"}, {"!!null ~", "null"},
-                {"!!str 12", "\"12\""},  {"! 12", "\"12\""},   {"!!int x", NULL},       {"!!bool 1", NULL}};
+                {"!!str 12", "\"12\""}, {"! 12", "\"12\""},   {"!!int x", NULL},       {"!!bool 1", NULL}};
     for (size_t i = 0; i < STY_COUNT(rows); i++) {
         struct fixture f = parse(rows[i].text);
         const char *why = NULL;
@@ -217,12 +219,15 @@ static void test_line_ends_and_marks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_positions),    cmocka_unit_test(test_core_schema),
-        cmocka_unit_test(test_core_refuses), cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_positions),
+        cmocka_unit_test(test_core_schema),
+        cmocka_unit_test(test_core_refuses),
+        cmocka_unit_test(test_hostile),
         cmocka_unit_test(test_goes_on_behind_a_mistake),
         cmocka_unit_test(test_twice_is_no_value),
         cmocka_unit_test(test_tags_of_the_core_schema),
-        cmocka_unit_test(test_alias_budget), cmocka_unit_test(test_line_ends_and_marks),
+        cmocka_unit_test(test_alias_budget),
+        cmocka_unit_test(test_line_ends_and_marks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
