@@ -65,6 +65,10 @@ int sty_command_explain(struct sty_cli *cli, struct sty_error *err);
 int sty_command_version(struct sty_cli *cli, struct sty_error *err);
 int sty_command_help(struct sty_cli *cli, struct sty_error *err);
 int sty_command_completion(struct sty_cli *cli, struct sty_error *err);
+int sty_command_plan(struct sty_cli *cli, struct sty_error *err);
+int sty_command_sync(struct sty_cli *cli, struct sty_error *err);
+int sty_command_drift(struct sty_cli *cli, struct sty_error *err);
+int sty_command_hand(struct sty_cli *cli, struct sty_error *err); /* retry ... release: by the command's name */
 int sty_command_status(struct sty_cli *cli, struct sty_error *err);
 int sty_command_history(struct sty_cli *cli, struct sty_error *err);
 int sty_command_show(struct sty_cli *cli, struct sty_error *err);

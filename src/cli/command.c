@@ -38,7 +38,6 @@ static const struct sty_option explain_options[] = {
     {"tree", 0, "DIR", "the folder to read; default: this one, or what was last synced where it holds no clusters/"},
     {"revision", 0, "REV", "a commit, branch or tag instead of the files as they are"},
     {0}};
-<<<<<<< HEAD
 #define LISTING_OPTIONS(states)                                                                                        \
     {"environment", 'e', "NAME", "only of this environment"},                                                          \
         {"label", 'l', "KEY=VALUE", "only with this label; may be repeated"},                                          \
@@ -57,17 +56,47 @@ static const struct sty_option history_options[] = {
 static const struct sty_option logs_options[] = {{"step", 0, "N", "only this step"},
                                                  {"follow", 'f', NULL, "go on until it has ended"},
                                                  {0}};
-=======
+static const struct sty_option plan_options[] = {
+    {"tree", 0, "DIR", "uncommitted work: the folder as it is"},
+    {"revision", 0, "REV", "a commit, branch or tag that the mirror has"},
+    {"exit-code", 0, NULL, "exit 3 where there is something to do"},
+    {0}};
+static const struct sty_option sync_options[] = {
+    {"plan", 0, "DIGEST", "only this plan; another one is refused"},
+    {"no-fetch", 0, NULL, "walk what the mirror has"},
+    {"heal", 0, NULL, "one drift pass afterwards, what may be healed is healed"},
+    {"wait", 0, "DURATION", "wait so long for whoever holds the state directory"},
+    {"splay", 0, "DURATION", "begin at a moment by chance within this time"},
+    {"fresh", 0, NULL, "the ledger was lost: begin a new chain of records"},
+    {0}};
+static const struct sty_option drift_options[] = {{"heal", 0, NULL, "put right what may be healed"},
+                                                  {"exit-code", 0, NULL, "exit 3 where drift stands"},
+                                                  {0}};
+#define REASON {"message", 'm', "REASON", "why: it stands in history, events and records"}
+static const struct sty_option hand_options[] = {REASON, {0}};
+static const struct sty_option retry_options[] = {
+    REASON,
+    {"done", 0, NULL, "the step that must happen once did happen"},
+    {"again", 0, NULL, "it did not: run it"},
+    {0}};
+static const struct sty_option rollback_options[] = {
+    REASON,
+    {"to", 0, "INSTANCE", "an Instance, as `diff` takes it; default: the one before the active one"},
+    {"allow-downgrade", 0, NULL, "also where a version gets older and the driver has no way back"},
+    {0}};
+static const struct sty_option suspend_options[] = {
+    REASON, {"for", 0, "DURATION", "until then; default: until `resume`"}, {0}};
+static const struct sty_option adopt_options[] = {
+    REASON, {"update", 0, NULL, "also where it differs: then change it to what is wanted"}, {0}};
 static const struct sty_option git_setup_options[] = {
     {"name", 0, "NAME", "show the notes of this installation alone"}, {0}};
 static const struct sty_option token_options[] = {
     {"scope", 0, "read|operate|agent", "what its bearer may do"},
     {"cluster", 0, "CLUSTER", "with --scope agent: the cluster that the agent works for"},
     {0}};
->>>>>>> init
 static const struct sty_option help_options[] = {{"man", 0, NULL, "print the manual page (mdoc)"}, {0}};
 
-enum { READS = STY_NEEDS_CONFIGURATION | STY_NEEDS_LEDGER };
+enum { READS = STY_NEEDS_CONFIGURATION | STY_NEEDS_LEDGER, ACTS = STY_NEEDS_CONFIGURATION };
 
 const struct sty_command sty_commands[] = {
     {"init", "[DIR]", "a new desired-state repository with a working example, and a styrmin.yaml beside it",
@@ -76,7 +105,10 @@ const struct sty_command sty_commands[] = {
      sty_command_check, 0, check_options},
     {"render", "TARGET [--tree DIR] [--revision REV] [--content]", "the Instance of a target and its resources",
      sty_command_render, 0, render_options},
-<<<<<<< HEAD
+    {"plan", "[TARGET...] [--tree DIR | --revision REV] [--exit-code]", "what a sync would do; -o markdown for pull requests",
+     sty_command_plan, ACTS, plan_options},
+    {"sync", "[--plan DIGEST] [--no-fetch] [--heal] [--wait D] [--splay D] [--fresh]",
+     "fetch, plan, run and report: one full walk", sty_command_sync, ACTS, sync_options},
     {"status", "[TARGET...]", "declared and observed state, side by side", sty_command_status, READS, status_options},
     {"history", "[TARGET...]", "what was done, the newest first", sty_command_history, READS, history_options},
     {"show", "ID", "a remediation with its steps, an Instance or a commit", sty_command_show, READS, NULL},
@@ -87,19 +119,26 @@ const struct sty_command sty_commands[] = {
     {"explain", "TARGET [PATH] [--tree DIR] [--revision REV]",
      "why a target is as it is; with PATH where a value came from: file, line and layers", sty_command_explain, 0,
      explain_options},
-    {"ledger", "check | backup FILE", "care for the local ledger", sty_command_ledger, READS, NULL},
-=======
-    {"explain", "TARGET [PATH] [--tree DIR] [--revision REV]", "where a value came from: file, line and layers",
-     sty_command_explain, 0, explain_options},
-    {"ledger", "check | backup FILE", "care for the local ledger", sty_command_ledger,
-     STY_NEEDS_CONFIGURATION | STY_NEEDS_LEDGER, NULL},
+    {"drift", "[TARGET...] [--heal] [--exit-code]", "what is really there, compared with the active Instances",
+     sty_command_drift, ACTS, drift_options},
+    {"retry", "TARGET [--done | --again] -m REASON", "try again what failed or waits", sty_command_hand, ACTS,
+     retry_options},
+    {"rollback", "TARGET [--to INSTANCE] [--allow-downgrade] -m REASON", "apply an earlier Instance and pin it",
+     sty_command_hand, ACTS, rollback_options},
+    {"suspend", "TARGET [--for DURATION] -m REASON", "stop changing, deleting and healing; go on looking",
+     sty_command_hand, ACTS, suspend_options},
+    {"resume", "TARGET -m REASON", "end suspension and pin", sty_command_hand, ACTS, hand_options},
+    {"approve", "DIGEST -m REASON", "let a blocked remediation pass", sty_command_hand, ACTS, hand_options},
+    {"adopt", "TARGET [--update] -m REASON", "take over what is there already", sty_command_hand, ACTS, adopt_options},
+    {"cancel", "ID -m REASON", "end a remediation that runs or waits", sty_command_hand, ACTS, hand_options},
+    {"release", "TARGET -m REASON", "forget a target, touching nothing", sty_command_hand, ACTS, hand_options},
+    {"ledger", "check | backup FILE | prune | export", "care for the local ledger", sty_command_ledger, ACTS, NULL},
     {"doctor", "", "everything the configuration needs, tried, with a remedy for what is wrong", sty_command_doctor, 0,
      NULL},
     {"git-setup", "[DIR] [--name NAME]", "make git log in a clone show what became of each commit",
      sty_command_git_setup, 0, git_setup_options},
     {"token", "NAME --scope SCOPE [--cluster CLUSTER]", "a new token for the HTTP API and its row for tokens_file",
      sty_command_token, 0, token_options},
->>>>>>> init
     {"completion", "SHELL", "completions for bash, zsh or fish", sty_command_completion, 0, NULL},
     {"help", "[COMMAND]", "this, or a command's options", sty_command_help, 0, help_options},
     {"version", "", "version of the program", sty_command_version, 0, NULL},

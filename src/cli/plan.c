@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* plan: what a sync would do, as text, as JSON, or as Markdown for a pull request. The ledger is only read. */
+#include <string.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "cli/acting.h"
+
+/* The newest there is, if nobody else is at it: fetching needs the lock and moves nothing but the mirror. */
+static int refresh(struct sty_cli *cli, struct sty_error *err)
+{
+    const struct sty_configuration *configuration = &cli->configuration;
+    sty_auto_free char *lock = sty_sprintf("%s/lock", configuration->state_dir);
+    sty_auto_free char *mirror = sty_sprintf("%s/source.git", configuration->state_dir);
+    sty_auto_fd held = -1;
+    sty_auto_ptr(repo) repo = NULL;
+    struct sty_fetch_result fetched;
+    struct sty_error trouble;
+    if (sty_directory_make(configuration->state_dir, 0700, err) < 0)
+        return -1;
+    if (sty_lock_take(&held, lock, 0, &trouble) < 0)
+        return 0;
+    if (sty_repo_open(&repo, mirror, false, err) < 0)
+        return -1;
+    if (sty_repo_fetch(&fetched, repo, &configuration->source, NULL, &trouble) == 0)
+        return 0;
+    char tip[STY_OID_SIZE];
+    if (sty_repo_tip(tip, repo, configuration->source.branch, err) < 0) {
+        *err = trouble;
+        return -1;
+    }
+    sty_log(STY_LOG_WARNING, "source.fetch", "%s; planning what the mirror has", trouble.text);
+    return 0;
+}
+
+/* A folder of files, a revision of the mirror, or its tip. */
+static int choose(struct sty_snapshot *snapshot, struct sty_repo **folder, struct sty_cli *cli,
+                  const struct sty_acting *acting, struct sty_error *err)
+{
+    const char *tree = sty_cli_option(cli, "tree"), *revision = sty_cli_option(cli, "revision");
+    const struct sty_source_config *source = &cli->configuration.source;
+    char commit[STY_OID_SIZE];
+    if (tree) {
+        *snapshot = (struct sty_snapshot){0};
+        if (sty_repo_open_directory(folder, snapshot->tree, tree, err) < 0)
+            return -1;
+        snapshot->repo = *folder;
+        return 0;
+    }
+    if (!acting->repo)
+        return sty_error_set(err, STY_NOT_FOUND, "nothing was fetched yet: `styrmin sync` first, or --tree DIR");
+    int result = revision ? sty_repo_resolve(commit, acting->repo, revision, err)
+                          : sty_repo_tip(commit, acting->repo, source->branch, err);
+    return result < 0 ? -1 : sty_repo_snapshot(snapshot, acting->repo, commit, source->path, err);
+}
+
+static int say(struct sty_cli *cli, const json_t *document, struct sty_error *err)
+{
+    if (cli->json)
+        return sty_print_json(document, err);
+    if (sty_streq(sty_cli_option(cli, "output"), "markdown"))
+        sty_print_plan_markdown(document);
+    else
+        sty_print_plan(cli, document);
+    return 0;
+}
+
+int sty_command_plan(struct sty_cli *cli, struct sty_error *err)
+{
+    sty_auto(acting) acting = {.lock = -1};
+    sty_auto(outcome) outcome = {0};
+    sty_auto_ptr(repo) folder = NULL;
+    struct sty_snapshot snapshot;
+    bool own = !sty_cli_option(cli, "tree") && !sty_cli_option(cli, "revision");
+    if (sty_cli_option(cli, "tree") && sty_cli_option(cli, "revision"))
+        return sty_error_set(err, STY_USAGE, "either --tree or --revision");
+    if ((own && refresh(cli, err) < 0) || sty_acting_look(&acting, cli, err) < 0 ||
+        choose(&snapshot, &folder, cli, &acting, err) < 0)
+        return -1;
+    struct sty_plan_options options = {.snapshot = &snapshot, .foreign = folder != NULL, .targets = cli->arguments};
+    if (sty_reconcile_plan(&outcome, &acting.installation, &options, err) < 0 || say(cli, outcome.document, err) < 0)
+        return -1;
+    return sty_cli_option(cli, "exit-code") && outcome.changes ? STY_EXIT_CHANGES : STY_EXIT_OK;
+}
