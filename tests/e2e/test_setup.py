@@ -155,6 +155,24 @@ def test_init_without_git(tmp):
     assert not (tmp / "demo").exists()
 
 
+def test_init_that_fails_leaves_nothing(tmp):
+    (tmp / "bin").mkdir()
+    fake = tmp / "bin/git"
+    fake.write_text(f'#!/bin/sh\ncase $* in *commit*) echo "no, thanks" >&2; exit 3 ;; esac\n'
+                    f'exec {shutil.which("git")} "$@"\n')
+    fake.chmod(0o755)
+    path = f"{tmp}/bin:{os.environ['PATH']}"
+    assert "no, thanks" in run("init", "demo", cwd=tmp, code=1, PATH=path).stderr
+    assert not (tmp / "demo").exists()
+    (tmp / "empty").mkdir()
+    run("init", cwd=tmp / "empty", code=1, PATH=path)
+    assert list((tmp / "empty").iterdir()) == []
+    git("init", "-q", tmp / "mine")
+    run("init", "mine", cwd=tmp, code=1, PATH=path)
+    assert [p.name for p in (tmp / "mine").iterdir()] == [".git"]
+    run("init", "mine", cwd=tmp)
+
+
 def as_nobody(tmp):
     """The program where an unprivileged user may start it, and how."""
     program = tmp / "styrmin"
