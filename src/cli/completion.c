@@ -226,7 +226,8 @@ static void complete_zsh(void)
         if (o->letter)
             printf("|-%c", o->letter);
     }
-    puts(") skip=1 ;;\n        (-*) ;;\n        (*) command=$word; break ;;\n        esac\n    done\n    case $command in");
+    puts(") skip=1 ;;\n        (-*) ;;\n        (*) command=$word; break ;;\n        esac\n    done\n"
+         "    case $command in");
     for (const struct sty_command *c = sty_commands; c->name; c++)
         zsh_command(c);
     puts("    esac\n    specs+=('1:command:{_describe command commands}' '*:argument:_files')\n"

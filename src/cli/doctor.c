@@ -41,7 +41,8 @@ static void check_configuration_file(struct sty_doctor *doctor)
     struct stat status;
     const char *file = doctor->configuration->file;
     if (stat(file, &status) == 0 && (status.st_mode & (S_IWGRP | S_IWOTH)))
-        sty_finding(doctor, "configuration", STY_FINDING_WARNING, sty_arena_printf(doctor->arena, "chmod go-w %s", file),
+        sty_finding(doctor, "configuration", STY_FINDING_WARNING,
+                    sty_arena_printf(doctor->arena, "chmod go-w %s", file),
                     "%s can be changed by others than its owner", file);
     else
         sty_finding(doctor, "configuration", STY_FINDING_OK, NULL, "%s", file);
@@ -52,7 +53,8 @@ static void print_findings(const struct sty_cli *cli, const struct sty_doctor *d
     static const struct {
         const char *state, *word;
         enum sty_style style;
-    } words[] = {{"ok", "ok  ", STY_STYLE_GOOD}, {"warning", "warn", STY_STYLE_WARN}, {"failed", "FAIL", STY_STYLE_BAD}};
+    } words[] = {
+        {"ok", "ok  ", STY_STYLE_GOOD}, {"warning", "warn", STY_STYLE_WARN}, {"failed", "FAIL", STY_STYLE_BAD}};
     for (size_t i = 0; i < json_array_size(doctor->checks); i++) {
         const json_t *check = json_array_get(doctor->checks, i);
         const char *remedy = sty_json_text(check, "remedy", NULL);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * doctor: what is tried, in groups; each finding is one line with a remedy. Nothing is left behind and no lock is taken,
- * so that it can be asked while a sync runs.
+ * doctor: what is tried, in groups; each finding is one line with a remedy. Nothing is left behind and no lock is
+ * taken, so that it can be asked while a sync runs.
  */
 #include "cli/cli.h"
 

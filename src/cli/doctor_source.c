@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * doctor: the way to the source and back. The remote is asked from a repository of its own in a temp folder, so that the
- * mirror, which belongs to whoever holds the lock, is not touched.
+ * doctor: the way to the source and back. The remote is asked from a repository of its own in a temp folder, so that
+ * the mirror, which belongs to whoever holds the lock, is not touched.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -191,8 +191,8 @@ void sty_doctor_ledger(struct sty_doctor *doctor)
         if (err.code == STY_NOT_FOUND)
             sty_finding(doctor, "ledger", STY_FINDING_OK, NULL, "none yet: the first sync makes it");
         else
-            sty_finding(doctor, "ledger", STY_FINDING_FAILED, "restore a backup, or run the program that wrote it", "%s",
-                        err.text);
+            sty_finding(doctor, "ledger", STY_FINDING_FAILED, "restore a backup, or run the program that wrote it",
+                        "%s", err.text);
         return;
     }
     check_contents(doctor, ledger);

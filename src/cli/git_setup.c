@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * git-setup: after it, `git log` in a person's clone shows what became of each commit. The refspec is a pattern even for
- * one name, because git refuses to fetch a ref that is not there yet.
+ * git-setup: after it, `git log` in a person's clone shows what became of each commit. The refspec is a pattern even
+ * for one name, because git refuses to fetch a ref that is not there yet.
  */
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +13,8 @@ static void print_changes(const json_t *changes, bool remote)
 {
     for (size_t i = 0; i < json_array_size(changes); i++) {
         const json_t *change = json_array_get(changes, i);
-        printf("%-8s %s = ", sty_json_bool(change, "added", false) ? "added" : "is there", sty_json_text(change, "key", ""));
+        printf("%-8s %s = ", sty_json_bool(change, "added", false) ? "added" : "is there",
+               sty_json_text(change, "key", ""));
         sty_print_visible(sty_json_text(change, "value", ""));
         putchar('\n');
     }

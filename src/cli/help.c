@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Help as text, printed from the command table, so that it cannot be out of date; man.c and completion.c do the same. */
+/*
+ * Help as text, printed from the command table, so that it cannot be out of date; man.c and completion.c do the same.
+ */
 #include <stdio.h>
 #include <string.h>
 

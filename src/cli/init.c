@@ -24,6 +24,7 @@ struct place {
     const char *repository;
     const char *root_literal; /* as YAML reads it, quoted */
     char name[64];
+    bool fresh; /* the directory was not there */
 };
 
 /* Nothing but .git may be there. */
@@ -68,6 +69,7 @@ static void name_installation(char out[64])
 static int find_place(struct place *out, struct sty_arena *arena, const char *directory, struct sty_error *err)
 {
     sty_auto(str) normal = STY_STR_INIT;
+    out->fresh = access(directory, F_OK) < 0;
     if (sty_directory_make(directory, 0755, err) < 0)
         return -1;
     sty_auto_free char *real = realpath(directory, NULL);
@@ -163,6 +165,21 @@ static int make_repository(struct sty_str *commit, const struct place *place, st
     return sty_git_must(commit, place->repository, head, err);
 }
 
+/* After a failure the folder is as empty as it was, so that init can be run again. */
+static void take_back(const struct place *place)
+{
+    static const char *const made[] = {"platform", "srv"};
+    struct sty_error ignored;
+    for (size_t i = 0; i < STY_COUNT(made); i++) {
+        sty_auto_free char *path = sty_sprintf("%s/%s", place->directory, made[i]);
+        sty_directory_remove(path, &ignored);
+    }
+    sty_auto_free char *configuration = sty_sprintf("%s/styrmin.yaml", place->directory);
+    unlink(configuration);
+    if (place->fresh)
+        rmdir(place->directory);
+}
+
 static const char *const next[] = {"styrmin check platform", "styrmin sync", "git -C platform log -1"};
 
 static int tell(struct sty_cli *cli, const struct place *place, const char *given, const char *commit,
@@ -197,8 +214,11 @@ int sty_command_init(struct sty_cli *cli, struct sty_error *err)
     if (cli->argument_count > 1)
         return sty_error_set(err, STY_USAGE, "init takes one folder");
     if (sty_program_find(&git, "git", err) < 0 || check_empty(directory, err) < 0 ||
-        find_place(&place, cli->arena, directory, err) < 0 || write_files(&place, err) < 0 ||
-        make_repository(&commit, &place, err) < 0)
+        find_place(&place, cli->arena, directory, err) < 0)
         return -1;
+    if (write_files(&place, err) < 0 || make_repository(&commit, &place, err) < 0) {
+        take_back(&place);
+        return -1;
+    }
     return tell(cli, &place, directory, commit.data, err);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The manual page (mdoc), printed from the command table; the build writes styrmin.1 with it. What no row says (files,
- * environment, examples) stands here. Its date is SOURCE_DATE_EPOCH's where that is set, so that builds can be repeated.
+ * environment, examples) stands here. Its date is SOURCE_DATE_EPOCH's where that is set, so that builds can be
+ * repeated.
  */
 #include <ctype.h>
 #include <stdio.h>

@@ -6,8 +6,10 @@
 #include "base/str.h"
 #include "styrmin/error.h"
 
-/* `arguments` end with NULL; stdout without its last newline goes to `output` (may be NULL). The exit status, or -1 with
- * err when git cannot be run. */
+/*
+ * `arguments` end with NULL; stdout without its last newline goes to `output` (may be NULL). The exit status, or -1
+ * with err when git cannot be run.
+ */
 int sty_git_run(struct sty_str *output, const char *directory, const char *const *arguments, struct sty_error *err);
 /* The same where anything but exit status 0 is a failure: STY_FAILED with what git said. */
 int sty_git_must(struct sty_str *output, const char *directory, const char *const *arguments, struct sty_error *err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * token: what a caller of the HTTP API shows, and the row by which the server knows it. The token itself is printed once
- * and kept nowhere; 256 random bits need no slow digest.
+ * token: what a caller of the HTTP API shows, and the row by which the server knows it. The token itself is printed
+ * once and kept nowhere; 256 random bits need no slow digest.
  */
 #include <stdio.h>
 #include <string.h>

@@ -155,6 +155,24 @@ def test_init_without_git(tmp):
     assert not (tmp / "demo").exists()
 
 
+def test_init_that_fails_leaves_nothing(tmp):
+    (tmp / "bin").mkdir()
+    fake = tmp / "bin/git"
+    fake.write_text(f'#!/bin/sh\ncase $* in *commit*) echo "no, thanks" >&2; exit 3 ;; esac\n'
+                    f'exec {shutil.which("git")} "$@"\n')
+    fake.chmod(0o755)
+    path = f"{tmp}/bin:{os.environ['PATH']}"
+    assert "no, thanks" in run("init", "demo", cwd=tmp, code=1, PATH=path).stderr
+    assert not (tmp / "demo").exists()
+    (tmp / "empty").mkdir()
+    run("init", cwd=tmp / "empty", code=1, PATH=path)
+    assert list((tmp / "empty").iterdir()) == []
+    git("init", "-q", tmp / "mine")
+    run("init", "mine", cwd=tmp, code=1, PATH=path)
+    assert [p.name for p in (tmp / "mine").iterdir()] == [".git"]
+    run("init", "mine", cwd=tmp)
+
+
 def as_nobody(tmp):
     """The program where an unprivileged user may start it, and how."""
     program = tmp / "styrmin"
@@ -518,3 +536,41 @@ def test_fish_completes(tmp):
     assert complete("styrmin git") == ["git-setup"]
     assert sorted(complete("styrmin token --scope ")) == ["agent", "operate", "read"]
     assert sorted(complete("styrmin -o ")) == ["json", "text"]
+
+
+# ---- the example, deployed ----
+
+
+def greeters(folder):
+    """Processes that the example started below `folder`."""
+    out = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if f"{folder}/srv/hello/greeter.sh".encode() in path.read_bytes():
+                out.append(int(path.parent.name))
+        except OSError:
+            continue
+    return out
+
+
+@pytest.mark.skipif("sync" not in commands(), reason="this program has no sync")
+@pytest.mark.skipif(not IS_ROOT, reason="becomes nobody")
+def test_the_example_is_deployed_by_an_unprivileged_user(tmp):
+    home, nobody = as_nobody(tmp)
+    demo = home / "demo"
+    run("init", "demo", cwd=home, **nobody)
+    try:
+        run("sync", cwd=demo, **nobody)
+        assert (demo / "srv/hello/page.txt").read_text().startswith("Hello from git\nhello 1.0.0, in demo on here\n")
+        assert greeters(demo)
+        assert wrong(findings(demo, **nobody)) == {}
+        as_them = [*nobody["prefix"], "env", "-C", str(demo / "platform"), "git"]
+        assert "succeeded" in subprocess.run([*as_them, "log", "-1"], capture_output=True, text=True).stdout
+        (demo / "platform/deployments/demo/hello.yaml").unlink()
+        subprocess.run([*as_them, "commit", "-qam", "no more\n\nStyrmin-Allow: delete=1"], check=True,
+                       env=git_servers.environment())
+        run("sync", cwd=demo, **nobody)
+        assert not greeters(demo) and not (demo / "srv/hello").exists()
+    finally:
+        for pid in greeters(demo):
+            os.kill(pid, 9)
