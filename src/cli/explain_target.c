@@ -7,8 +7,9 @@
 
 /* All references are held by the arena. */
 struct facts {
-    const json_t *row, *more; /* as sty_view_status() has them */
-    const json_t *target;     /* the row of targets */
+    const struct sty_view_row *row;
+    const json_t *more;   /* of that row */
+    const json_t *target; /* the row of targets */
     const json_t *policy;
     const json_t *step;    /* of the open remediation, the first that is not done; NULL: none */
     const json_t *drift;   /* rows */
@@ -71,7 +72,8 @@ static int read_work(struct facts *facts, struct sty_cli *cli, int64_t id, struc
 
 static int read_facts(struct facts *facts, struct sty_cli *cli, const char *pattern, struct sty_error *err)
 {
-    json_t *target = NULL, *rows = NULL, *policy = NULL;
+    struct sty_view_rows rows = {.arena = cli->arena};
+    json_t *target = NULL, *policy = NULL;
     if (sty_name_target(&target, cli->ledger, pattern, err) < 0)
         return -1;
     facts->target = sty_arena_json(cli->arena, target);
@@ -79,9 +81,9 @@ static int read_facts(struct facts *facts, struct sty_cli *cli, const char *patt
     const struct sty_listing listing = {.targets = sty_arena_json(cli->arena, json_pack("[s]", name))};
     if (sty_view_status(&rows, cli->ledger, &listing, err) < 0)
         return -1;
-    facts->row = json_array_get(sty_arena_json(cli->arena, rows), 0);
-    if (!facts->row)
+    if (rows.count == 0)
         return sty_error_set(err, STY_NOT_FOUND, "%s is gone: git does not want it, and nothing of it is left", name);
+    facts->row = rows.items;
     if (sty_json_parse(&policy, text, strlen(text), err) < 0)
         return -1;
     facts->policy = sty_arena_json(cli->arena, policy);
@@ -93,7 +95,7 @@ static int read_facts(struct facts *facts, struct sty_cli *cli, const char *patt
 
 static const char *remedy(const struct facts *facts, struct sty_arena *arena)
 {
-    const char *state = sty_json_text(facts->row, "state", ""), *name = sty_json_text(facts->target, "name", "");
+    const char *state = facts->row->state, *name = sty_json_text(facts->target, "name", "");
     const json_t *suspend = json_object_get(facts->more, "suspend");
     if (strcmp(state, "blocked") == 0)
         return sty_json_text(json_object_get(facts->more, "blocked"), "remedy", NULL);
@@ -187,22 +189,20 @@ static void line(const char *label, const char *text)
 static const char *instance_words(const struct facts *facts, const struct sty_cli *cli, bool active)
 {
     struct sty_arena *arena = cli->arena;
-    const json_t *row = facts->row, *since = json_object_get(row, "since");
-    const char *digest = sty_json_text(row, active ? "active" : "desired", NULL);
-    const char *commit = sty_json_text(row, active ? "active_commit" : "desired_commit", NULL);
+    const struct sty_view_row *row = facts->row;
+    const char *digest = active ? row->active : row->desired;
+    const char *commit = active ? row->active_commit : row->desired_commit;
     char when[40];
     if (!digest)
         return "none";
     if (!active)
         return sty_arena_printf(arena, "%s of commit %s%s", sty_people_short(arena, digest),
                                 sty_people_short(arena, commit),
-                                sty_streq(digest, sty_json_text(row, "active", NULL)) ? ", the active one" : "");
+                                sty_streq(digest, row->active) ? ", the active one" : "");
     return sty_arena_printf(arena, "%s of commit %s, driver %s, version %s, since %s", sty_people_short(arena, digest),
-                            sty_people_short(arena, commit), sty_json_text(row, "driver", "-"),
-                            sty_json_text(row, "version", "-"),
-                            json_is_integer(since)
-                                ? sty_people_time(when, sty_ledger_now(cli->ledger), json_integer_value(since))
-                                : "-");
+                            sty_people_short(arena, commit), row->driver ? row->driver : "-",
+                            row->version ? row->version : "-",
+                            sty_people_time(when, sty_ledger_now(cli->ledger), row->since));
 }
 
 static void print_drift(const struct facts *facts, struct sty_arena *arena)
@@ -237,7 +237,7 @@ static void print_work(const struct facts *facts, const struct sty_cli *cli)
 static void print_facts(const struct facts *facts, const struct sty_cli *cli)
 {
     struct sty_arena *arena = cli->arena;
-    const char *state = sty_json_text(facts->row, "state", "");
+    const char *state = facts->row->state;
     const json_t *suspend = json_object_get(facts->more, "suspend");
     sty_print_styled(cli, STY_STYLE_BOLD, sty_json_text(facts->target, "name", ""));
     fputs("  ", stdout);

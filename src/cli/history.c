@@ -63,9 +63,12 @@ static void print_rows(const struct sty_cli *cli, struct sty_arena *arena, const
                                                  "TOOK", "COMMIT", "TO",   "ERROR"};
     size_t count = json_array_size(rows), i;
     const char **cells = sty_arena_alloc(arena, (count + 1) * COLUMNS * sizeof *cells);
-    bool full = sty_people_clusters(rows);
+    const char *cluster = sty_json_text(json_array_get(rows, 0), "cluster", "");
+    bool full = false;
     json_t *row;
     memcpy(cells, heading, sizeof heading);
+    json_array_foreach (rows, i, row)
+        full = full || strcmp(cluster, sty_json_text(row, "cluster", "")) != 0;
     json_array_foreach (rows, i, row)
         fill(cells + (i + 1) * COLUMNS, arena, row, full, sty_ledger_now(cli->ledger));
     if (count)

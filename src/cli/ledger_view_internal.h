@@ -26,11 +26,25 @@ int sty_listing_run(struct sty_cli *cli, const struct sty_listing *listing, sty_
 /* ---- queries (ledger_view.c) ---- */
 
 /*
- * Targets and the state each shows: cluster, environment, deployment, state, lifecycle, active, active_commit, driver,
- * version, since, desired, desired_commit, and `more`: NULL, or as text what is out of the ordinary {"id","wanted",
- * "tainted","quarantined","pin","suspend","suspended","blocked","remediation","drift","observe","healed"}.
+ * A target and the state it shows; texts of what is absent are NULL. `more`: NULL, or JSON of what is out of the ordinary
+ * {"id","wanted","tainted","quarantined","pin","suspend","suspended","blocked","remediation","drift","observe","healed"}.
  */
-int sty_view_status(json_t **rows, struct sty_ledger *ledger, const struct sty_listing *listing, struct sty_error *err);
+struct sty_view_row {
+    struct sty_target names;
+    const char *state, *lifecycle;
+    const char *active, *active_commit, *driver, *version;
+    int64_t since; /* 0 without an active Instance */
+    const char *desired, *desired_commit;
+    const char *more;
+};
+struct sty_view_rows {
+    struct sty_arena *arena; /* set by the caller; holds items and texts */
+    struct sty_view_row *items;
+    size_t count, capacity;
+};
+/* Ordered by full name. */
+int sty_view_status(struct sty_view_rows *rows, struct sty_ledger *ledger, const struct sty_listing *listing,
+                    struct sty_error *err);
 /* Remediations, the newest first, without their documents. */
 int sty_view_history(json_t **rows, struct sty_ledger *ledger, const struct sty_listing *listing,
                      struct sty_error *err);
@@ -62,10 +76,8 @@ int sty_name_remediation(json_t **row, struct sty_ledger *ledger, const char *na
 const char *sty_people_time(char out[40], int64_t now_ms, int64_t then_ms);
 /* Eight digits of a digest or id, without "sha256:"; "-" for NULL. In the arena. */
 const char *sty_people_short(struct sty_arena *arena, const char *id);
-/* "environment/deployment", with the cluster in front where `full`. In the arena. */
+/* "environment/deployment" of a row with these columns, with the cluster in front where `full`. In the arena. */
 const char *sty_people_target(struct sty_arena *arena, const json_t *row, bool full);
-/* Do the rows lie on more than one cluster? */
-bool sty_people_clusters(const json_t *rows);
 /* Colours of states, whatever the state is of. */
 enum sty_style sty_people_style(const char *state);
 /* Milliseconds as RFC 3339, null for what did not happen. New references. */
@@ -73,11 +85,12 @@ json_t *sty_people_when(const json_t *row, const char *key);
 /* A URL without user and password, in the arena. */
 const char *sty_people_url(struct sty_arena *arena, const char *url);
 /* Why the target of a row of sty_view_status() is in its state; "" where there is nothing to say. In the arena. */
-const char *sty_people_reason(struct sty_arena *arena, const json_t *row, const json_t *more, int64_t now_ms);
+const char *sty_people_reason(struct sty_arena *arena, const struct sty_view_row *row, const json_t *more,
+                              int64_t now_ms);
 /* `more` of such a row, parsed; an empty object where there is none. In the arena. */
-const json_t *sty_people_more(struct sty_arena *arena, const json_t *row);
+const json_t *sty_people_more(struct sty_arena *arena, const struct sty_view_row *row);
 /* The entry of "deployments" in the Status document. A new reference. */
-json_t *sty_status_entry(struct sty_arena *arena, const json_t *row, int64_t now_ms);
+json_t *sty_status_entry(struct sty_arena *arena, const struct sty_view_row *row, int64_t now_ms);
 
 /* The entry of "entries" in the History document, from a row of remediations. A new reference. */
 json_t *sty_history_entry(struct sty_arena *arena, const json_t *row);

@@ -47,15 +47,6 @@ const char *sty_people_target(struct sty_arena *arena, const json_t *row, bool f
                             sty_json_text(row, "environment", ""), sty_json_text(row, "deployment", ""));
 }
 
-bool sty_people_clusters(const json_t *rows)
-{
-    const char *first = sty_json_text(json_array_get(rows, 0), "cluster", NULL);
-    for (size_t i = 1; i < json_array_size(rows); i++)
-        if (!sty_streq(first, sty_json_text(json_array_get(rows, i), "cluster", NULL)))
-            return true;
-    return false;
-}
-
 enum sty_style sty_people_style(const char *state)
 {
     static const struct {
@@ -89,12 +80,11 @@ const char *sty_people_url(struct sty_arena *arena, const char *url)
     return at ? sty_arena_printf(arena, "%.*s%s", (int)(host - url), url, at + 1) : url;
 }
 
-const json_t *sty_people_more(struct sty_arena *arena, const json_t *row)
+const json_t *sty_people_more(struct sty_arena *arena, const struct sty_view_row *row)
 {
-    const char *text = sty_json_text(row, "more", NULL);
     json_t *more = NULL;
     struct sty_error ignored;
-    if (!text || sty_json_parse(&more, text, strlen(text), &ignored) < 0)
+    if (!row->more || sty_json_parse(&more, row->more, strlen(row->more), &ignored) < 0)
         more = json_object();
     return sty_arena_json(arena, more);
 }
@@ -170,18 +160,19 @@ static void add(struct sty_str *out, const char *text)
         sty_str_appendf(out, "%s%s", out->length ? "; " : "", text);
 }
 
-const char *sty_people_reason(struct sty_arena *arena, const json_t *row, const json_t *more, int64_t now_ms)
+const char *sty_people_reason(struct sty_arena *arena, const struct sty_view_row *row, const json_t *more,
+                              int64_t now_ms)
 {
     const json_t *pin = json_object_get(more, "pin");
     sty_auto(str) out = STY_STR_INIT;
     if (json_object_size(more) == 0)
         return "";
-    add(&out, of_state(arena, sty_json_text(row, "state", ""), more, now_ms));
+    add(&out, of_state(arena, row->state, more, now_ms));
     if (json_is_object(pin))
         add(&out, sty_arena_printf(arena, "pinned to %s by %s: \"%s\"; git wants %s",
                                    sty_people_short(arena, sty_json_text(pin, "instance", NULL)),
                                    sty_json_text(pin, "actor", "a person"), sty_json_text(pin, "reason", ""),
-                                   sty_people_short(arena, sty_json_text(row, "desired", NULL))));
+                                   sty_people_short(arena, row->desired)));
     if (sty_json_int(more, "observe", 0))
         add(&out, "only observed");
     if (sty_json_int(more, "wanted", 1) == 0)

@@ -23,20 +23,20 @@ static json_t *source_json(struct sty_arena *arena, const json_t *source)
                      sty_people_when(source, "fetched_at"), "error", text_of(source, "error"));
 }
 
-static json_t *active_json(const json_t *row)
+static json_t *active_json(const struct sty_view_row *row)
 {
-    if (!json_is_string(json_object_get(row, "active")))
+    char since[32];
+    if (!row->active)
         return json_null();
-    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "instance", text_of(row, "active"), "commit",
-                     text_of(row, "active_commit"), "driver", text_of(row, "driver"), "version",
-                     text_of(row, "version"), "since", sty_people_when(row, "since"));
+    return json_pack("{s:s, s:s?, s:o, s:o, s:s}", "instance", row->active, "commit", row->active_commit, "driver",
+                     sty_json_string_or_null(row->driver), "version", sty_json_string_or_null(row->version), "since",
+                     sty_time_text(since, row->since));
 }
 
-static json_t *desired_json(const json_t *row)
+static json_t *desired_json(const struct sty_view_row *row)
 {
-    if (!json_is_string(json_object_get(row, "desired")))
-        return json_null();
-    return json_pack("{s:o, s:o}", "instance", text_of(row, "desired"), "commit", text_of(row, "desired_commit"));
+    return row->desired ? json_pack("{s:s, s:s?}", "instance", row->desired, "commit", row->desired_commit)
+                        : json_null();
 }
 
 static json_t *drift_json(const json_t *more)
@@ -59,19 +59,18 @@ static json_t *remediation_json(const json_t *more)
                      text_of(open, "state"), "reason", text_of(open, "reason"), "due", sty_people_when(open, "due"));
 }
 
-json_t *sty_status_entry(struct sty_arena *arena, const json_t *row, int64_t now_ms)
+json_t *sty_status_entry(struct sty_arena *arena, const struct sty_view_row *row, int64_t now_ms)
 {
     const json_t *more = sty_people_more(arena, row);
     const char *reason = sty_people_reason(arena, row, more, now_ms);
-    json_t *entry = json_pack(
-        "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:b, s:o, s:o}", "target",
-        sty_people_target(arena, row, true), "name", text_of(row, "deployment"), "environment",
-        text_of(row, "environment"), "cluster", text_of(row, "cluster"), "lifecycle", text_of(row, "lifecycle"),
-        "state", text_of(row, "state"), "reason", sty_json_string_or_null(*reason ? reason : NULL), "active",
-        active_json(row), "desired", desired_json(row), "tainted", sty_json_int(more, "tainted", 0) != 0,
-        "quarantined", json_is_string(json_object_get(more, "quarantined")), "pinned", text_of(more, "pin"), "observe",
-        sty_json_int(more, "observe", 0) != 0, "remediation", remediation_json(more), "drift", drift_json(more));
-    return entry;
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:o, s:b, s:o, s:o}", "target",
+                     sty_target_text(arena, &row->names), "name", row->names.deployment, "environment",
+                     row->names.environment, "cluster", row->names.cluster, "lifecycle", row->lifecycle, "state",
+                     row->state, "reason", sty_json_string_or_null(*reason ? reason : NULL), "active",
+                     active_json(row), "desired", desired_json(row), "tainted", sty_json_int(more, "tainted", 0) != 0,
+                     "quarantined", json_is_string(json_object_get(more, "quarantined")), "pinned",
+                     text_of(more, "pin"), "observe", sty_json_int(more, "observe", 0) != 0, "remediation",
+                     remediation_json(more), "drift", drift_json(more));
 }
 
 /* ---- for people ---- */
@@ -100,14 +99,13 @@ static void print_source(const struct sty_cli *cli, const json_t *source)
 static const char *const states[] = {"progressing", "unknown", "suspended", "blocked",
                                      "degraded",    "stopped", "healthy"};
 
-static void print_counts(const struct sty_cli *cli, const json_t *rows)
+static void print_counts(const struct sty_cli *cli, const struct sty_view_rows *rows)
 {
-    size_t counts[STY_COUNT(states)] = {0}, i;
-    json_t *row;
-    json_array_foreach (rows, i, row)
+    size_t counts[STY_COUNT(states)] = {0};
+    for (size_t i = 0; i < rows->count; i++)
         for (size_t s = 0; s < STY_COUNT(states); s++)
-            counts[s] += strcmp(states[s], sty_json_text(row, "state", "")) == 0;
-    printf("%zu target%s", json_array_size(rows), json_array_size(rows) == 1 ? "" : "s");
+            counts[s] += strcmp(states[s], rows->items[i].state) == 0;
+    printf("%zu target%s", rows->count, rows->count == 1 ? "" : "s");
     const char *before = ": ";
     for (size_t s = STY_COUNT(states); s > 0; s--) {
         if (counts[s - 1] == 0)
@@ -126,55 +124,63 @@ static enum sty_style style_of(size_t column, const char *cell)
     return column == STATE ? sty_people_style(cell) : STY_STYLE_PLAIN;
 }
 
-static void fill(const char **cells, struct sty_arena *arena, const json_t *row, bool full, int64_t now)
+static bool several_clusters(const struct sty_view_rows *rows)
 {
-    char when[40];
-    const json_t *since = json_object_get(row, "since");
-    cells[TARGET] = sty_people_target(arena, row, full);
-    cells[STATE] = sty_json_text(row, "state", "");
-    cells[DRIVER] = sty_json_text(row, "driver", "-");
-    cells[VERSION] = sty_json_text(row, "version", "-");
-    cells[SINCE] = json_is_integer(since)
-                       ? sty_arena_strdup(arena, sty_people_time(when, now, json_integer_value(since)))
-                       : "-";
-    cells[REASON] = json_is_string(json_object_get(row, "more"))
-                        ? sty_people_reason(arena, row, sty_people_more(arena, row), now)
-                        : "";
+    for (size_t i = 1; i < rows->count; i++)
+        if (strcmp(rows->items[0].names.cluster, rows->items[i].names.cluster) != 0)
+            return true;
+    return false;
 }
 
-static void print_rows(const struct sty_cli *cli, struct sty_arena *arena, const json_t *rows)
+static void fill(const char **cells, struct sty_arena *arena, const struct sty_view_row *row, int64_t now)
+{
+    char when[40];
+    cells[STATE] = row->state;
+    cells[DRIVER] = row->driver ? row->driver : "-";
+    cells[VERSION] = row->version ? row->version : "-";
+    cells[SINCE] = row->since ? sty_arena_strdup(arena, sty_people_time(when, now, row->since)) : "-";
+    cells[REASON] = row->more ? sty_people_reason(arena, row, sty_people_more(arena, row), now) : "";
+}
+
+static void print_rows(const struct sty_cli *cli, const struct sty_view_rows *rows)
 {
     static const char *const heading[COLUMNS] = {"TARGET", "STATE", "DRIVER", "VERSION", "SINCE", "REASON"};
-    size_t count = json_array_size(rows), i;
-    const char **cells = sty_arena_alloc(arena, (count + 1) * COLUMNS * sizeof *cells);
-    bool full = sty_people_clusters(rows);
+    const char **cells = sty_arena_alloc(rows->arena, (rows->count + 1) * COLUMNS * sizeof *cells);
+    bool full = several_clusters(rows);
     int64_t now = sty_ledger_now(cli->ledger);
-    json_t *row;
     memcpy(cells, heading, sizeof heading);
-    json_array_foreach (rows, i, row)
-        fill(cells + (i + 1) * COLUMNS, arena, row, full, now);
-    if (count)
-        sty_print_table(cli, &(struct sty_table){COLUMNS, count + 1, cells, style_of});
+    for (size_t i = 0; i < rows->count; i++) {
+        const char *name = sty_target_text(rows->arena, &rows->items[i].names);
+        cells[(i + 1) * COLUMNS + TARGET] = full ? name : strchr(name, '/') + 1;
+        fill(cells + (i + 1) * COLUMNS, rows->arena, &rows->items[i], now);
+    }
+    if (rows->count)
+        sty_print_table(cli, &(struct sty_table){COLUMNS, rows->count + 1, cells, style_of});
+}
+
+static int print_document(const struct sty_cli *cli, const json_t *source, const struct sty_view_rows *rows,
+                          struct sty_error *err)
+{
+    json_t *entries = json_array();
+    for (size_t i = 0; i < rows->count; i++)
+        json_array_append_new(entries, sty_status_entry(rows->arena, &rows->items[i], sty_ledger_now(cli->ledger)));
+    json_auto_t *document = json_pack("{s:s, s:o, s:o}", "kind", "Status", "source", source_json(rows->arena, source),
+                                      "deployments", entries);
+    return sty_print_json(document, err);
 }
 
 static int print(struct sty_cli *cli, const struct sty_listing *listing, struct sty_error *err)
 {
     sty_auto_ptr(arena) arena = sty_arena_new();
-    json_auto_t *rows = NULL, *source = NULL;
+    struct sty_view_rows rows = {.arena = arena};
+    json_auto_t *source = NULL;
     if (sty_view_source(&source, cli->ledger, err) < 0 || sty_view_status(&rows, cli->ledger, listing, err) < 0)
         return -1;
-    if (cli->json) {
-        json_t *entries = json_array(), *row;
-        size_t i;
-        json_array_foreach (rows, i, row)
-            json_array_append_new(entries, sty_status_entry(arena, row, sty_ledger_now(cli->ledger)));
-        json_auto_t *document = json_pack("{s:s, s:o, s:o}", "kind", "Status", "source", source_json(arena, source),
-                                          "deployments", entries);
-        return sty_print_json(document, err);
-    }
+    if (cli->json)
+        return print_document(cli, source, &rows, err);
     print_source(cli, source);
-    print_rows(cli, arena, rows);
-    print_counts(cli, rows);
+    print_rows(cli, &rows);
+    print_counts(cli, &rows);
     return STY_EXIT_OK;
 }
 

@@ -68,6 +68,16 @@ int sty_ledger_row(json_t **out, struct sty_ledger *ledger, struct sty_error *er
 /* The first column of the first row as a number; `*out` stays when there is no row. */
 int sty_ledger_number(int64_t *out, struct sty_ledger *ledger, struct sty_error *err, const char *sql,
                       const char *format, ...);
+/*
+ * Every row in turn, for answers of many thousand rows: its columns as text, NULL where null, borrowed during the call.
+ * The visitor may not use the ledger; where it fails, so does this.
+ */
+struct sty_ledger_visitor {
+    int (*visit)(void *self, const char *const *columns, struct sty_error *err);
+    void *self;
+};
+int sty_ledger_each(struct sty_ledger *ledger, const struct sty_ledger_visitor *visitor, struct sty_error *err,
+                    const char *sql, const char *format, ...);
 /* Rows changed by the last exec on this connection. */
 int64_t sty_ledger_changed(const struct sty_ledger *ledger);
 

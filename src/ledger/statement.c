@@ -182,6 +182,39 @@ int sty_ledger_rows(json_t **out, struct sty_ledger *ledger, struct sty_error *e
     return result;
 }
 
+enum { MOST_COLUMNS = 32 };
+
+static int visit_locked(const struct sty_ledger_visitor *visitor, struct sty_ledger *ledger, sqlite3_stmt *statement,
+                        struct sty_error *err)
+{
+    const char *columns[MOST_COLUMNS];
+    int code, result = 0, count = sqlite3_column_count(statement);
+    if (count > MOST_COLUMNS)
+        abort();
+    while (result == 0 && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+        for (int i = 0; i < count; i++)
+            columns[i] = (const char *)sqlite3_column_text(statement, i);
+        result = visitor->visit(visitor->self, columns, err);
+    }
+    if (result == 0 && code != SQLITE_DONE)
+        result = sty_ledger_fail(ledger, sqlite3_sql(statement), err);
+    done(statement);
+    return result;
+}
+
+int sty_ledger_each(struct sty_ledger *ledger, const struct sty_ledger_visitor *visitor, struct sty_error *err,
+                    const char *sql, const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    sty_ledger_lock(ledger);
+    sqlite3_stmt *statement = sty_ledger_statement(ledger, sql, format, &values, err);
+    int result = statement ? visit_locked(visitor, ledger, statement, err) : -1;
+    sty_ledger_unlock(ledger);
+    va_end(values);
+    return result;
+}
+
 int sty_ledger_row(json_t **out, struct sty_ledger *ledger, struct sty_error *err, const char *sql, const char *format,
                    ...)
 {
