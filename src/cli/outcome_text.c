@@ -71,7 +71,7 @@ static void print_remediation(const struct sty_cli *cli, const json_t *entry)
 {
     char took[24];
     const char *state = sty_json_text(entry, "state", ""), *error = sty_json_text(entry, "error", NULL);
-    say(cli, style_of(state), sty_arena_printf(cli->arena, "%-9s", state));
+    say(cli, style_of(state), sty_arena_printf(cli->arena, "%-10s", state));
     printf("%s %s", sty_json_text(entry, "kind", ""), sty_target_words(cli, entry));
     if (!sty_streq(state, "waiting"))
         printf(" in %s", sty_duration_text(took, sizeof(took), sty_json_int(entry, "duration_ms", 0)));
@@ -171,12 +171,13 @@ static void print_planned(const struct sty_cli *cli, const json_t *entry)
     say(cli, STY_STYLE_BOLD, sty_arena_printf(cli->arena, "%-9s%s", sty_json_text(entry, "kind", ""),
                                               sty_target_words(cli, entry)));
     printf("  %s\n", sty_json_text(entry, "reason", ""));
-    for (size_t i = 0; i < json_array_size(diff) && i < MOST_CHANGES; i++) {
+    bool create = sty_streq(sty_json_text(entry, "kind", ""), "create");
+    for (size_t i = 0; !create && i < json_array_size(diff) && i < MOST_CHANGES; i++) {
         fputs("    ", stdout);
         sty_print_visible(change_line(cli->arena, json_array_get(diff, i)));
         putchar('\n');
     }
-    if (json_array_size(diff) > MOST_CHANGES)
+    if (!create && json_array_size(diff) > MOST_CHANGES)
         printf("    and %zu more; -o json has them all\n", json_array_size(diff) - MOST_CHANGES);
     for (size_t i = 0; i < json_array_size(resources); i++) {
         const json_t *resource = json_array_get(resources, i);

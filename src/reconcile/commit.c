@@ -9,8 +9,10 @@
 
 #include "report/report.h"
 
-/* Heals, restores and what a person asked for belong to no commit's outcome. */
-#define OF_COMMIT "commit_oid = ? AND kind NOT IN ('heal', 'restore') AND request IS NULL"
+/* Heals, restores and what a person asked for belong to no commit's outcome; a retry belongs to what it tries again. */
+#define OF_COMMIT                                                                                                      \
+    "commit_oid = ? AND kind NOT IN ('heal', 'restore') AND (request IS NULL OR EXISTS (SELECT 1 FROM requests q WHERE" \
+    " q.id = request AND q.kind = 'retry'))"
 
 struct standing {
     int64_t begun, waiting, failed, succeeded;
@@ -89,9 +91,12 @@ static int take_refusal(struct sty_ledger *ledger, const json_t *remediation, st
 
 int sty_commit_ended(struct sty_ledger *ledger, const json_t *remediation, void *self, struct sty_error *err)
 {
-    const char *kind = sty_json_text(remediation, "kind", ""), *oid = sty_json_text(remediation, "commit_oid", "");
-    bool own = strcmp(kind, "heal") != 0 && strcmp(kind, "restore") != 0 && !sty_json_text(remediation, "request", NULL);
+    const char *oid = sty_json_text(remediation, "commit_oid", "");
+    int64_t own = 0;
     (void)self;
+    if (sty_ledger_number(&own, ledger, err, "SELECT count(*) FROM remediations WHERE id = ? AND " OF_COMMIT, "ss",
+                          sty_json_text(remediation, "id", ""), oid) < 0)
+        return -1;
     if (!own)
         return sty_report_remediation(ledger, remediation, err);
     if (take_refusal(ledger, remediation, err) < 0 ||

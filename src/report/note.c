@@ -6,6 +6,8 @@
 
 #include "report/report_internal.h"
 
+enum { SUSPECTS_MOST = 10, VALUE_MOST = 60 };
+
 static const struct {
     const char *kind, *past;
 } verbs[] = {{"create", "created"}, {"update", "updated"}, {"upgrade", "upgraded"}, {"downgrade", "downgraded"},
@@ -20,73 +22,138 @@ static const char *past_of(const char *kind)
     return kind;
 }
 
+static int count(const json_t *remediations, const char *kind, const char *state)
+{
+    int n = 0;
+    size_t i;
+    json_t *r;
+    json_array_foreach (remediations, i, r)
+        n += (!kind || sty_streq(sty_json_text(r, "kind", ""), kind)) && sty_streq(sty_json_text(r, "state", ""), state);
+    return n;
+}
+
 /* "1 created, 2 updated" over those that succeeded, then what did not. */
 static void summarise(struct sty_str *out, const json_t *remediations, size_t blocked)
 {
+    static const char *const others[] = {"failed", "cancelled", "superseded", "waiting", "running", "planned"};
     const char *separator = "";
     for (size_t v = 0; v < STY_COUNT(verbs); v++) {
-        int n = 0;
-        for (size_t i = 0; i < json_array_size(remediations); i++) {
-            const json_t *r = json_array_get(remediations, i);
-            n += sty_streq(sty_json_text(r, "kind", ""), verbs[v].kind) &&
-                 sty_streq(sty_json_text(r, "state", ""), "succeeded");
-        }
-        if (n) {
+        int n = count(remediations, verbs[v].kind, "succeeded");
+        if (n)
             sty_str_appendf(out, "%s%d %s", separator, n, verbs[v].past);
-            separator = ", ";
-        }
+        separator = n ? ", " : separator;
     }
-    int failed = 0;
-    for (size_t i = 0; i < json_array_size(remediations); i++)
-        failed += sty_streq(sty_json_text(json_array_get(remediations, i), "state", ""), "failed");
-    if (failed) {
-        sty_str_appendf(out, "%s%d failed", separator, failed);
-        separator = ", ";
+    for (size_t i = 0; i < STY_COUNT(others); i++) {
+        int n = count(remediations, NULL, others[i]);
+        if (n)
+            sty_str_appendf(out, "%s%d %s", separator, n, others[i]);
+        separator = n ? ", " : separator;
     }
-    if (blocked) {
+    if (blocked)
         sty_str_appendf(out, "%s%zu blocked", separator, blocked);
-        separator = ", ";
-    }
-    if (!*separator)
+    else if (!*separator)
         sty_str_append(out, "nothing to do");
 }
 
-/* " 1.4.0 -> 1.5.0" where the application's version moved. */
-static void append_versions(struct sty_str *out, const json_t *remediation)
+/* In one line, without what could move a terminal's cursor. */
+static void append_words(struct sty_str *out, const char *text)
 {
-    json_auto_t *document = NULL;
-    struct sty_error ignored;
-    const char *text = sty_json_text(remediation, "document", "{}");
-    if (sty_json_parse(&document, text, strlen(text), &ignored) < 0)
-        return;
-    json_t *diff = json_object_get(document, "diff");
-    for (size_t i = 0; i < json_array_size(diff); i++) {
-        const json_t *entry = json_array_get(diff, i);
-        const char *from = sty_json_text(entry, "from", NULL), *to = sty_json_text(entry, "to", NULL);
-        if (sty_streq(sty_json_text(entry, "path", ""), "/application/version") && from && to)
-            sty_str_appendf(out, " %s -> %s", from, to);
-    }
+    sty_str_append_visible(out, text, strlen(text), false);
 }
 
-static void append_remediation(struct sty_str *out, const json_t *r)
+/* " 1.4.0 -> 1.5.0" where the application's version moved. */
+static void append_versions(struct sty_str *out, const json_t *r)
 {
-    char took[32];
-    const char *state = sty_json_text(r, "state", ""), *kind = sty_json_text(r, "kind", "");
-    const char *name = sty_json_text(r, "deployment", ""), *environment = sty_json_text(r, "environment", "");
-    const char *error = sty_json_text(r, "error", NULL);
-    sty_duration_text(took, sizeof took, sty_json_int(r, "finished_at", 0) - sty_json_int(r, "started_at", 0));
-    if (sty_streq(state, "succeeded")) {
-        sty_str_appendf(out, "%s %s/%s", past_of(kind), environment, name);
-        append_versions(out, r);
-        sty_str_appendf(out, " in %s\n", took);
+    const char *from = sty_json_text(r, "from_version", NULL), *to = sty_json_text(r, "to_version", NULL);
+    if (!from || !to || strcmp(from, to) == 0)
         return;
-    }
-    sty_str_appendf(out, "%s %s/%s %s", kind, environment, name, state);
-    if (error) {
-        sty_str_append(out, ": ");
-        sty_str_append_visible(out, error, strlen(error), false);
+    sty_str_append_char(out, ' ');
+    append_words(out, from);
+    sty_str_append(out, " -> ");
+    append_words(out, to);
+}
+
+/* ---- the suspects of a failure ---- */
+
+/* A value that a line has room for; a secret is its reference here. */
+static void append_value(struct sty_str *out, const json_t *value)
+{
+    sty_auto_free char *text = value ? sty_json_canonical_text(value) : NULL;
+    if (!value || json_is_null(value))
+        sty_str_append(out, "(none)");
+    else if (strlen(text) > VALUE_MOST)
+        sty_str_append(out, "...");
+    else
+        append_words(out, text);
+}
+
+static void append_suspect(struct sty_str *out, const json_t *entry)
+{
+    const json_t *origin = json_object_get(entry, "origin");
+    sty_str_append(out, "    ");
+    append_words(out, sty_json_text(entry, "path", ""));
+    sty_str_append(out, ": ");
+    append_value(out, json_object_get(entry, "from"));
+    sty_str_append(out, " -> ");
+    append_value(out, json_object_get(entry, "to"));
+    if (json_is_object(origin)) {
+        sty_str_append(out, " (");
+        append_words(out, sty_json_text(origin, "file", ""));
+        sty_str_appendf(out, ":%lld)", (long long)sty_json_int(origin, "line", 0));
     }
     sty_str_append_char(out, '\n');
+}
+
+/* What was good, since when, and what is another since then. */
+static void append_suspects(struct sty_str *out, const json_t *commit, const json_t *r)
+{
+    char since[32];
+    struct sty_error ignored;
+    json_auto_t *document = NULL;
+    const char *text = sty_json_text(r, "document", "{}"), *good = sty_json_text(r, "good", NULL);
+    if (!good || sty_json_parse(&document, text, strlen(text), &ignored) < 0)
+        return;
+    sty_str_appendf(out, "  last good: %.19s since %s, commit %.12s\n", good,
+                    sty_time_text(since, sty_json_int(r, "good_since", 0)), sty_json_text(r, "good_commit", ""));
+    const json_t *diff = json_object_get(document, "diff");
+    size_t size = json_array_size(diff);
+    if (size == 0)
+        return;
+    sty_str_appendf(out, "  changed since, up to commit %.12s by ", sty_json_text(commit, "oid", ""));
+    append_words(out, sty_json_text(commit, "author", ""));
+    sty_str_append(out, ":\n");
+    for (size_t i = 0; i < size && i < SUSPECTS_MOST; i++)
+        append_suspect(out, json_array_get(diff, i));
+    if (size > SUSPECTS_MOST)
+        sty_str_appendf(out, "    and %zu more\n", size - SUSPECTS_MOST);
+}
+
+/* ---- the whole ---- */
+
+static void append_succeeded(struct sty_str *out, const json_t *r)
+{
+    char took[32];
+    sty_duration_text(took, sizeof took, sty_json_int(r, "finished_at", 0) - sty_json_int(r, "started_at", 0));
+    sty_str_appendf(out, "%s %s/%s", past_of(sty_json_text(r, "kind", "")), sty_json_text(r, "environment", ""),
+                    sty_json_text(r, "deployment", ""));
+    append_versions(out, r);
+    sty_str_appendf(out, " in %s\n", took);
+}
+
+static void append_remediation(struct sty_str *out, const json_t *commit, const json_t *r)
+{
+    const char *state = sty_json_text(r, "state", "");
+    if (sty_streq(state, "succeeded")) {
+        append_succeeded(out, r);
+        return;
+    }
+    const char *error = sty_json_text(r, "error", NULL);
+    sty_str_appendf(out, "%s %s/%s %s%s", sty_json_text(r, "kind", ""), sty_json_text(r, "environment", ""),
+                    sty_json_text(r, "deployment", ""), state, error ? ": " : "");
+    append_words(out, error ? error : "");
+    sty_str_append_char(out, '\n');
+    if (sty_streq(state, "failed"))
+        append_suspects(out, commit, r);
 }
 
 void sty_note_text(struct sty_str *out, const json_t *commit, const json_t *remediations, const json_t *blocked,
@@ -96,7 +163,7 @@ void sty_note_text(struct sty_str *out, const json_t *commit, const json_t *reme
     summarise(out, remediations, json_array_size(blocked));
     sty_str_append_char(out, '\n');
     for (size_t i = 0; i < json_array_size(remediations); i++)
-        append_remediation(out, json_array_get(remediations, i));
+        append_remediation(out, commit, json_array_get(remediations, i));
     for (size_t i = 0; i < json_array_size(blocked); i++) {
         const json_t *b = json_array_get(blocked, i);
         const char *message = sty_json_text(b, "message", "");

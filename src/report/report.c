@@ -5,6 +5,7 @@
  */
 #include "report/report.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "report/report_internal.h"
@@ -27,24 +28,44 @@ static json_t *record_base(struct sty_ledger *ledger, const char *kind, const ch
                      sty_time_text(at, sty_ledger_now(ledger)));
 }
 
-int sty_report_commit(struct sty_ledger *ledger, const char *commit, const json_t *blocked, struct sty_error *err)
+/*
+ * What the commit's walk planned, each target's newest: a retry stands for what it tries again. What a person asked for
+ * otherwise, and what only keeps things as they are, is no outcome of the commit.
+ */
+static int outcome(json_t **out, struct sty_ledger *ledger, const char *commit, struct sty_error *err)
 {
-    json_auto_t *row = NULL, *remediations = NULL, *targets = json_array();
-    if (sty_ledger_row(&row, ledger, err, "SELECT * FROM commits WHERE oid = ?", "s", commit) < 0 ||
-        sty_ledger_rows(
-            &remediations, ledger, err,
-            "SELECT * FROM remediations WHERE commit_oid = ? AND kind NOT IN ('heal', 'restore') AND request IS NULL AND"
-            " state <> 'superseded' ORDER BY seq",
-            "s", commit) < 0)
-        return -1;
-    if (!row)
-        return sty_error_set(err, STY_INTERNAL, "commit %.12s is not in the ledger", commit);
+    return sty_ledger_rows(
+        out, ledger, err,
+        "WITH o AS (SELECT r.*, max(r.seq) AS newest FROM remediations r LEFT JOIN requests q ON q.id = r.request WHERE"
+        " r.commit_oid = ? AND r.kind NOT IN ('heal', 'restore') AND (r.request IS NULL OR q.kind = 'retry') AND"
+        " r.state <> 'superseded' GROUP BY"
+        " r.cluster, r.environment, r.deployment), v AS NOT MATERIALIZED (SELECT digest, json_extract(CAST(bytes AS TEXT),"
+        " '$.application.version') AS version FROM instances) SELECT o.*, a.instance AS good, a.since AS good_since,"
+        " a.commit_oid AS good_commit, (SELECT version FROM v WHERE digest = from_instance AND kind IN ('upgrade',"
+        " 'downgrade')) AS from_version, (SELECT version FROM v WHERE digest = to_instance AND kind IN ('upgrade',"
+        " 'downgrade')) AS to_version FROM o LEFT JOIN active a ON a.target = o.target ORDER BY o.seq",
+        "s", commit);
+}
+
+static int target_parts(json_t *targets, struct sty_ledger *ledger, const json_t *remediations, struct sty_error *err)
+{
     for (size_t i = 0; i < json_array_size(remediations); i++) {
         json_t *part = NULL;
         if (sty_record_target(&part, ledger, json_array_get(remediations, i), err) < 0)
             return -1;
         json_array_append_new(targets, part);
     }
+    return 0;
+}
+
+int sty_report_commit(struct sty_ledger *ledger, const char *commit, const json_t *blocked, struct sty_error *err)
+{
+    json_auto_t *row = NULL, *remediations = NULL, *targets = json_array();
+    if (sty_ledger_row(&row, ledger, err, "SELECT * FROM commits WHERE oid = ?", "s", commit) < 0 ||
+        outcome(&remediations, ledger, commit, err) < 0 || target_parts(targets, ledger, remediations, err) < 0)
+        return -1;
+    if (!row)
+        return sty_error_set(err, STY_INTERNAL, "commit %.12s is not in the ledger", commit);
     json_auto_t *record = record_base(ledger, "commit", commit);
     json_object_set(record, "state", json_object_get(row, "state"));
     json_object_set(record, "plan", json_object_get(row, "plan"));
@@ -79,10 +100,7 @@ int sty_report_event(struct sty_ledger *ledger, const char *kind, const json_t *
     if (!commit)
         return 0;
     json_auto_t *record = record_base(ledger, kind, commit);
-    const char *key;
-    json_t *value;
-    json_object_foreach ((json_t *)body, key, value)
-        json_object_set(record, key, value);
+    json_object_update_missing(record, (json_t *)body);
     char digest[STY_DIGEST_SIZE];
     if (sty_ledger_record(digest, ledger, commit, record, err) < 0)
         return -1;
@@ -117,58 +135,120 @@ static int notes_of(struct sty_note *notes, json_t *payloads, const json_t *rows
     return 0;
 }
 
-static int mark(struct sty_ledger *ledger, const json_t *rows, const char *error, struct sty_error *err)
+struct sending {
+    struct sty_ledger *ledger;
+    struct sty_repo *repo;
+    const struct sty_source_config *config;
+    int64_t last; /* id of the newest row written to the mirror */
+    int written;
+};
+
+/* One batch of what is undelivered after `last`; *more: there may be others. */
+static int write_batch(bool *more, struct sending *sending, struct sty_error *err)
 {
-    if (sty_ledger_begin(ledger, err) < 0)
+    json_auto_t *rows = NULL, *payloads = json_array();
+    sty_auto_ptr(arena) arena = sty_arena_new();
+    if (sty_ledger_rows(&rows, sending->ledger, err,
+                        "SELECT id, key, payload FROM outbox WHERE kind = 'note' AND delivered_at IS NULL AND id > ?"
+                        " ORDER BY id LIMIT ?",
+                        "ii", sending->last, (int64_t)BATCH) < 0)
         return -1;
-    for (size_t i = 0; i < json_array_size(rows); i++) {
-        const json_t *row = json_array_get(rows, i);
-        int64_t now = sty_ledger_now(ledger), attempts = sty_json_int(row, "attempts", 0);
-        int64_t wait = attempts < 7 ? (int64_t)RETRY_MS << attempts : RETRY_LIMIT_MS;
-        int result = error
-                         ? sty_ledger_exec(ledger, err,
-                                           "UPDATE outbox SET attempts = attempts + 1, error = ?, due = ? WHERE id = ?",
-                                           "sii", error, now + wait, sty_json_int(row, "id", 0))
-                         : sty_ledger_exec(ledger, err, "UPDATE outbox SET delivered_at = ?, error = NULL WHERE id = ?",
-                                           "ii", now, sty_json_int(row, "id", 0));
-        if (result < 0) {
-            sty_ledger_rollback(ledger);
+    size_t count = json_array_size(rows);
+    *more = count == BATCH;
+    if (count == 0)
+        return 0;
+    struct sty_note *notes = sty_arena_alloc(arena, count * sizeof *notes);
+    if (notes_of(notes, payloads, rows, arena, err) < 0 ||
+        sty_notes_write(sending->repo, sending->config->name, notes, count, err) < 0)
+        return -1;
+    sending->last = sty_json_int(json_array_get(rows, count - 1), "id", 0);
+    sending->written += (int)count;
+    return 0;
+}
+
+/*
+ * All that is undelivered as soon as any of it is due: an older text must not be written over a newer one of the same
+ * commit.
+ */
+static int write_due(struct sending *sending, struct sty_error *err)
+{
+    int64_t due = 0;
+    if (sty_ledger_number(&due, sending->ledger, err,
+                          "SELECT count(*) FROM outbox WHERE kind = 'note' AND delivered_at IS NULL AND due <= ?", "i",
+                          sty_ledger_now(sending->ledger)) < 0)
+        return -1;
+    bool more = due > 0;
+    while (more)
+        if (write_batch(&more, sending, err) < 0)
             return -1;
-        }
+    return 0;
+}
+
+static int mark_delivered(const struct sending *sending, struct sty_error *err)
+{
+    return sty_ledger_exec(sending->ledger, err,
+                           "UPDATE outbox SET delivered_at = ?, error = NULL WHERE kind = 'note' AND delivered_at IS"
+                           " NULL AND id <= ?",
+                           "ii", sty_ledger_now(sending->ledger), sending->last);
+}
+
+static int mark_refused(const struct sending *sending, const char *error, struct sty_error *err)
+{
+    return sty_ledger_exec(sending->ledger, err,
+                           "UPDATE outbox SET attempts = attempts + 1, error = ?, due = ? + min(?, ? << min(attempts,"
+                           " 20)) WHERE kind = 'note' AND delivered_at IS NULL AND id <= ?",
+                           "siiii", error, sty_ledger_now(sending->ledger), (int64_t)RETRY_LIMIT_MS, (int64_t)RETRY_MS,
+                           sending->last);
+}
+
+/* Without a new row there may still be what was written while nothing was to be pushed. */
+static int is_worth_a_push(bool *out, const struct sending *sending, struct sty_error *err)
+{
+    int64_t waiting = 0;
+    *out = sending->written > 0;
+    if (*out)
+        return 0;
+    if (sty_ledger_number(&waiting, sending->ledger, err,
+                          "SELECT count(*) FROM outbox WHERE kind = 'note' AND delivered_at IS NULL", "") < 0)
+        return -1;
+    return waiting ? 0 : sty_notes_unpushed(out, sending->repo, sending->config->name, err);
+}
+
+static int send(struct sty_delivery *done, const struct sending *sending, struct sty_error *err)
+{
+    struct sty_error refused;
+    bool worth = false;
+    if (is_worth_a_push(&worth, sending, err) < 0)
+        return -1;
+    if (worth && sty_notes_push(sending->repo, sending->config, &refused) < 0) {
+        snprintf(done->error, sizeof(done->error), "%s", refused.text);
+        return mark_refused(sending, refused.text, err);
     }
-    return sty_ledger_commit(ledger, err);
+    return worth ? mark_delivered(sending, err) : 0;
+}
+
+static int all_delivered(bool *out, const struct sending *sending, struct sty_error *err)
+{
+    json_auto_t *row = NULL;
+    if (sty_ledger_row(&row, sending->ledger, err,
+                       "SELECT id FROM outbox WHERE kind = 'note' AND delivered_at IS NULL LIMIT 1", "") < 0)
+        return -1;
+    *out = row == NULL;
+    return 0;
 }
 
 int sty_report_deliver(struct sty_delivery *out, struct sty_ledger *ledger, struct sty_repo *repo,
                        const struct sty_source_config *config, bool push, struct sty_error *err)
 {
     struct sty_delivery done = {0};
-    json_auto_t *rows = NULL, *payloads = json_array();
-    sty_auto_ptr(arena) arena = sty_arena_new();
-    if (sty_ledger_rows(&rows, ledger, err,
-                        "SELECT * FROM outbox WHERE kind = 'note' AND delivered_at IS NULL ORDER BY id LIMIT ?", "i",
-                        (int64_t)BATCH) < 0)
+    struct sending sending = {.ledger = ledger, .repo = repo, .config = config};
+    if (write_due(&sending, err) < 0)
         return -1;
-    size_t count = json_array_size(rows);
-    if (count == 0) {
-        done.pushed = true;
-        *out = done;
-        return 0;
-    }
-    struct sty_note *notes = sty_arena_alloc(arena, count * sizeof *notes);
-    if (notes_of(notes, payloads, rows, arena, err) < 0 || sty_notes_write(repo, config->name, notes, count, err) < 0)
+    if ((push ? send(&done, &sending, err) : mark_delivered(&sending, err)) < 0)
         return -1;
-    done.written = (int)count;
-    struct sty_error refused;
-    if (push && sty_notes_push(repo, config, &refused) < 0) {
-        memcpy(done.error, refused.text, sizeof done.error);
-        if (mark(ledger, rows, refused.text, err) < 0)
-            return -1;
-    } else {
-        done.pushed = push;
-        if (mark(ledger, rows, NULL, err) < 0)
-            return -1;
-    }
+    if (push && !done.error[0] && all_delivered(&done.pushed, &sending, err) < 0)
+        return -1;
+    done.written = sending.written;
     *out = done;
     return 0;
 }

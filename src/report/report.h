@@ -21,7 +21,7 @@ int sty_report_commit(struct sty_ledger *ledger, const char *commit, const json_
 int sty_report_superseded(struct sty_ledger *ledger, const char *commit, const char *by, struct sty_error *err);
 /*
  * Something that belongs to no commit's outcome (a heal, a restore, a request): a record on the last walked commit that
- * changes no text. `body` is borrowed. Before the first walk there is no commit to carry it: nothing is written.
+ * changes no text. `body` (borrowed) stands beside format, kind, commit and time, which it cannot replace. Before the first walk there is no commit to carry it: nothing is written.
  */
 int sty_report_event(struct sty_ledger *ledger, const char *kind, const json_t *body, struct sty_error *err);
 
@@ -29,26 +29,30 @@ int sty_report_event(struct sty_ledger *ledger, const char *kind, const json_t *
 int sty_report_remediation(struct sty_ledger *ledger, const json_t *remediation, struct sty_error *err);
 
 struct sty_delivery {
-    int written;     /* notes that are new in the mirror */
+    int written;     /* rows of the outbox that were written to the mirror */
     bool pushed;     /* the remote has them all */
-    char error[512]; /* why not; "" */
+    char error[512]; /* why it could not be asked to take them; "" */
 };
 /*
- * Write every undelivered note to the mirror and push (`push`: report.notes.push). A remote that is away or read only is
- * no failure: the rows stay due, out->error says why. Fails where ledger or mirror cannot be written.
+ * Write every undelivered note to the mirror, if any is due, and push (`push`: report.notes.push; without it a note is
+ * delivered when the mirror has it, and pushed when that is wanted again). A remote that is away or read only is no
+ * failure: the rows are due later, longer each time up to an hour, out->error says why. Fails where ledger or mirror
+ * cannot be written.
  */
 int sty_report_deliver(struct sty_delivery *out, struct sty_ledger *ledger, struct sty_repo *repo,
                        const struct sty_source_config *config, bool push, struct sty_error *err);
 
 /*
  * Check the records under `name` in the mirror against the ledger before anything is added: STY_CONFLICT when records
- * of another installation stand under our name (two installations with one name), STY_NOT_FOUND when the ledger is empty
- * and records are there (it was lost). `*last` gets the newest record's digest, "" when there is none.
+ * of another installation stand under our name that our chain does not carry on (two installations with one name), or one
+ * of ours that this ledger does not know (it was put back from a copy); STY_NOT_FOUND when the ledger is empty and
+ * records are there (it was lost). `last` gets the newest record's digest also then, "" when there is none; as meta
+ * `records_after` it makes an empty ledger carry that chain on.
  */
 int sty_report_verify(char last[STY_DIGEST_SIZE], struct sty_ledger *ledger, struct sty_repo *repo, const char *name,
                       struct sty_error *err);
 /*
- * Check one commit's record lines: canonical, chained where neighbours are known, digests right. Used on bytes that
+ * Check one commit's record lines: canonical, and chained where one follows the one above it. Used on bytes that
  * came from outside (fuzzed). `records` gets the parsed objects. STY_CORRUPT.
  */
 int sty_records_parse(json_t **records, const char *bytes, size_t length, struct sty_error *err);

@@ -194,17 +194,26 @@ static void pass_on_cancels(struct engine *engine)
     }
 }
 
+static struct timespec next_look(void)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += CANCEL_LOOK_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    return until;
+}
+
+/* The time of the next look stands, however often something moves before it. */
 static void watch(struct engine *engine)
 {
+    struct timespec until = next_look();
     pthread_mutex_lock(&engine->lock);
     while (engine->workers > 0) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += CANCEL_LOOK_MS * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000L;
-        until.tv_nsec %= 1000000000L;
-        if (pthread_cond_timedwait(&engine->moved, &engine->lock, &until) == ETIMEDOUT)
-            pass_on_cancels(engine);
+        if (pthread_cond_timedwait(&engine->moved, &engine->lock, &until) != ETIMEDOUT)
+            continue;
+        pass_on_cancels(engine);
+        until = next_look();
     }
     pthread_mutex_unlock(&engine->lock);
 }

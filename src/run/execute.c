@@ -225,7 +225,7 @@ static int recover(struct sty_step *step, struct sty_error *err)
 {
     struct sty_error unknown = {.code = STY_FAILED, .text = ""};
     bool done = false;
-    if (strcmp(sty_json_text(step->row, "state", ""), "pending") == 0)
+    if (strcmp(sty_json_text(step->row, "state", ""), "pending") == 0 && !sty_json_text(step->row, "token", NULL))
         return 0;
     if (sty_step_end_survivor(&done, step->execution, step->row, err) < 0)
         return -1;

@@ -24,8 +24,16 @@ static enum order order_of(const char *kind)
     return ANY;
 }
 
-static int read_policy(json_t **policy, bool *suspended, struct sty_ledger *ledger, int64_t target,
-                       struct sty_error *err)
+/* By git, without an end, where the policy says where; by hand until a time. */
+static bool is_suspended(const struct sty_ledger *ledger, const json_t *policy, const json_t *row)
+{
+    const json_t *suspend = json_object_get(policy, "suspend");
+    return json_is_object(suspend) || json_is_true(suspend) ||
+           sty_json_int(row, "suspended_until", 0) > sty_ledger_now(ledger);
+}
+
+/* *held: nothing starts, whoever asks. */
+static int read_policy(json_t **policy, bool *held, struct sty_ledger *ledger, int64_t target, struct sty_error *err)
 {
     json_auto_t *row = NULL;
     if (sty_ledger_row(&row, ledger, err, "SELECT policy, suspended_until FROM targets WHERE id = ?", "i", target) < 0)
@@ -33,8 +41,7 @@ static int read_policy(json_t **policy, bool *suspended, struct sty_ledger *ledg
     const char *text = sty_json_text(row, "policy", "{}");
     if (sty_json_parse(policy, text, strlen(text), err) < 0)
         return sty_error_wrap(err, "ledger: policy of target %lld", (long long)target);
-    *suspended =
-        json_is_object(json_object_get(*policy, "suspend")) || sty_json_int(row, "suspended_until", 0) > sty_ledger_now(ledger);
+    *held = sty_json_bool(*policy, "observe", false) || is_suspended(ledger, *policy, row);
     return 0;
 }
 
@@ -117,11 +124,11 @@ static int stage_allows(bool *out, struct sty_ledger *ledger, const json_t *row,
 int sty_engine_ready(bool *out, struct sty_ledger *ledger, const json_t *row, struct sty_error *err)
 {
     json_auto_t *policy = NULL;
-    bool suspended = false;
+    bool held = false;
     *out = false;
-    if (read_policy(&policy, &suspended, ledger, sty_json_int(row, "target", 0), err) < 0)
+    if (read_policy(&policy, &held, ledger, sty_json_int(row, "target", 0), err) < 0)
         return -1;
-    if (suspended)
+    if (held)
         return 0;
     if (plan_allows(out, ledger, row, err) < 0)
         return -1;

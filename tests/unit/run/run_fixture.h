@@ -28,13 +28,13 @@ static json_t *secrets_allowed;
 static inline int64_t fake_now(void *self)
 {
     (void)self;
-    return clock_ms;
+    return __atomic_load_n(&clock_ms, __ATOMIC_RELAXED);
 }
 
 static inline void fake_sleep(void *self, int64_t ms)
 {
     (void)self;
-    clock_ms += ms;
+    __atomic_add_fetch(&clock_ms, ms, __ATOMIC_RELAXED);
 }
 
 /* What activation does, as far as run can see it. */
