@@ -146,7 +146,7 @@ def test_configuration_mistakes_have_lines(tmp_path):
 def test_no_ledger_yet(tmp_path):
     (tmp_path / "styrmin.yaml").write_text(
         "apiVersion: styrmin.io/v1\nkind: Configuration\nname: edge\nsource: {url: /x}\nstate_dir: state\n")
-    assert "no sync has run" in run("ledger", "check", cwd=tmp_path, code=1).stderr
+    assert "nothing was synced yet" in run("ledger", "check", cwd=tmp_path, code=1).stderr
 
 
 def test_hostile_text_does_not_reach_the_terminal(platform):
@@ -157,7 +157,7 @@ def test_hostile_text_does_not_reach_the_terminal(platform):
 
 def test_help_manual_and_completions(tmp_path):
     overview = run("help", cwd=tmp_path).stdout
-    for command in ("check", "render", "explain", "ledger", "completion"):
+    for command in ("check", "render", "status", "history", "show", "diff", "logs", "explain", "ledger", "completion"):
         assert command in overview
         assert run(command, "--help", cwd=tmp_path).stdout.startswith(f"styrmin {command}")
     manual = run("help", "--man", cwd=tmp_path).stdout
