@@ -105,7 +105,7 @@ static int64_t activate(const char *cluster, const char *name, const char *drift
                        "INSERT INTO targets (cluster, environment, deployment, wanted, desired) VALUES (?, 'e', ?, 1, ?)",
                        "sss", cluster, name, digest));
     ok(sty_ledger_number(&id, ledger, &err, "SELECT max(id) FROM targets", ""));
-    ok(sty_ledger_exec(ledger, &err, "INSERT INTO active VALUES (?, ?, 'c', 0, 'r')", "is", id, digest));
+    ok(sty_ledger_exec(ledger, &err, "INSERT INTO active (target, instance, commit_oid, since, remediation) VALUES (?, ?, 'c', 0, 'r')", "is", id, digest));
     return id;
 }
 

@@ -181,7 +181,7 @@ static void test_suspects(void **state)
         "from_env", "KEY", "origin");
     ok(sty_ledger_exec(ledger, &err, "UPDATE remediations SET document = ?", "j", document));
     expect_text(NULL, "succeeded: 1 failed\nupdate production/shop failed: no luck\n"); /* nothing was good yet */
-    ok(sty_ledger_exec(ledger, &err, "INSERT INTO active SELECT id, ?, 'abcdef0123456789', ?, 'r0' FROM targets", "si",
+    ok(sty_ledger_exec(ledger, &err, "INSERT INTO active (target, instance, commit_oid, since, remediation) SELECT id, ?, 'abcdef0123456789', ?, 'r0' FROM targets", "si",
                        ONE, now_ms));
     sty_auto_free char *known = sty_sprintf(
         "succeeded: 1 failed\nupdate production/shop failed: no luck\n"
