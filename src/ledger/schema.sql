@@ -46,7 +46,7 @@ CREATE TABLE drivers (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE targets (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again: what was done to a deleted one is not another's past
     cluster TEXT NOT NULL, environment TEXT NOT NULL, deployment TEXT NOT NULL,
     wanted INTEGER NOT NULL DEFAULT 0,  -- git wants it (0: its delete is due or done)
     desired TEXT REFERENCES instances, desired_commit TEXT,

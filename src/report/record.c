@@ -226,8 +226,8 @@ static int check_ours(struct sty_ledger *ledger, const char *digest, struct sty_
         return -1;
     return known ? 0
                  : sty_error_set(err, STY_CONFLICT,
-                                 "the source has a record of ours (%.19s) that this ledger does not know: the ledger was"
-                                 " put back from a copy. `styrmin ledger rebuild` makes it anew",
+                                 "the source has a record of ours (%.19s) that this ledger does not know: the ledger"
+                                 " was put back from a copy. `styrmin ledger rebuild` makes it anew",
                                  digest);
 }
 
