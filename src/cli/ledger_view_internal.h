@@ -17,7 +17,8 @@ struct sty_listing {
     int64_t limit;
     bool watch;
 };
-int sty_listing_read(struct sty_listing *out, struct sty_cli *cli, struct sty_error *err);
+/* `states`, NULL-terminated: what --state may be. */
+int sty_listing_read(struct sty_listing *out, struct sty_cli *cli, const char *const *states, struct sty_error *err);
 /* Print once, or with --watch again every 2 seconds until someone ends it. */
 typedef int sty_listing_print(struct sty_cli *cli, const struct sty_listing *listing, struct sty_error *err);
 int sty_listing_run(struct sty_cli *cli, const struct sty_listing *listing, sty_listing_print *print,

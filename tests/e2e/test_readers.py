@@ -171,6 +171,22 @@ def test_a_pin_is_shown_beside(edge):
     assert f'pinned to {first[7:15]} by anna: "too slow"; git wants' in edge.run("status").stdout
 
 
+def test_drift_in_short(edge):
+    edge.sql("INSERT INTO heals SELECT id, 'file:/x', unixepoch() * 1000 FROM targets WHERE deployment = 'shop'")
+    assert edge.status("shop")[0]["drift"] == {"state": "healed", "resources": []}
+    edge.sql("INSERT INTO drift SELECT id, 'file:/x', 'drifted', '[]', 'heal', 0, 1 FROM targets")
+    assert edge.status("shop")[0]["drift"] == {"state": "found", "resources": ["file:/x"]}
+    edge.sql("UPDATE drift SET flapping = 1")
+    shop = edge.status("shop")[0]
+    assert shop["drift"]["state"] == "flapping" and shop["reason"] == "drifts again and again: file:/x"
+
+
+def test_a_failing_fetch_is_told(edge):
+    edge.sql("UPDATE sources SET error = 'no route to host'")
+    assert edge.run("status").stdout.splitlines()[0].endswith("  no route to host")
+    assert edge.document("status", "status")["source"]["error"] == "no route to host"
+
+
 def test_what_is_gone_is_not_shown(edge):
     edge.sql("DELETE FROM active WHERE target = (SELECT id FROM targets WHERE deployment = 'shop')")
     edge.sql("UPDATE targets SET wanted = 0 WHERE deployment = 'shop'")
@@ -195,7 +211,8 @@ def test_which_targets_are_listed(edge, arguments, expected):
 @pytest.mark.parametrize("arguments, code, words", [
     (["status", "shopp"], 1, "no target 'shopp'"),
     (["status", "-l", "tier"], 2, "KEY=VALUE"),
-    (["status", "--state", "well"], 2, "never 'well'"),
+    (["status", "--state", "well"], 2, "ever 'well'"),
+    (["history", "--state", "healthy"], 2, "ever 'healthy'"),
     (["history", "--since", "yesterday"], 2, "--since"),
     (["history", "--limit", "0"], 2, "--limit"),
     (["show"], 2, "one id"),
