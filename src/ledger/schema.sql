@@ -30,6 +30,7 @@ CREATE TABLE documents (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX documents_by_key ON documents (kind, key);
 CREATE INDEX documents_by_environment ON documents (environment) WHERE environment IS NOT NULL;
+CREATE INDEX documents_invalid ON documents (path) WHERE valid = 0;
 CREATE TABLE unreadable (path TEXT PRIMARY KEY, blob TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
 CREATE TABLE blobs (digest TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT, WITHOUT ROWID;

@@ -148,6 +148,7 @@ struct sty_plan_blocked {
 struct sty_plan {
     struct sty_arena *arena; /* owns everything below */
     char digest[STY_DIGEST_SIZE];
+    char whole[STY_DIGEST_SIZE]; /* as if everything blocked that has a digest started too: what one approval lets pass */
     struct sty_plan_remediation *remediations; /* ordered by target */
     size_t count;
     struct sty_plan_blocked *blocked; /* ordered by target */

@@ -123,7 +123,15 @@ int sty_outcome_sync(struct sty_outcome *out, const struct sty_installation *ins
                      const struct sty_before *before, const struct sty_walk *walk, struct sty_error *err)
 {
     json_auto_t *remediations = NULL, *blocked = json_array(), *standing = json_array(), *source = NULL;
-    bool waits = walk && walk->problems.errors > 0;
+    int64_t mistakes = 0;
+    if (sty_ledger_number(&mistakes, installation->ledger, err,
+                          "SELECT (SELECT count(*) FROM unreadable) + (SELECT count(DISTINCT path) FROM documents WHERE"
+                          " valid = 0 AND stale = 0)",
+                          "") < 0)
+        return -1;
+    if (walk && (int64_t)walk->problems.errors > mistakes)
+        mistakes = (int64_t)walk->problems.errors;
+    bool waits = mistakes > 0;
     if (moved(&remediations, installation->ledger, before->event, err) < 0 ||
         read_blocked(blocked, &waits, installation->ledger, err) < 0 ||
         read_standing(standing, installation->ledger, err) < 0 ||
@@ -139,7 +147,7 @@ int sty_outcome_sync(struct sty_outcome *out, const struct sty_installation *ins
                   json_object_get(source, "walked"), "plan", walk ? walk->plan->digest : NULL, "state", state,
                   "duration_ms", (json_int_t)(now - before->started), "remediations", remediations, "blocked", blocked,
                   "standing", standing, "superseded", superseded(walk), "mistakes",
-                  (json_int_t)(walk ? walk->problems.errors : 0));
+                  (json_int_t)mistakes);
     return 0;
 }
 

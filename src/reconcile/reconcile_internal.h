@@ -53,6 +53,7 @@ struct sty_walk {
     struct sty_commit *commits; /* from after the last walked one to this, oldest first */
     size_t commit_count;
     bool no_owners, no_approvals; /* the tables are empty: nothing is looked up */
+    bool whole_approved;          /* someone approved all of it */
     struct sty_plan *plan;
 };
 

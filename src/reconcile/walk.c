@@ -147,6 +147,13 @@ static int think(struct sty_walk *walk, struct sty_error *err)
                                    .environment_count = walk->environment_count,
                                    .lookup = &lookup,
                                    .want_diff = walk->options->want_diff};
+    if (sty_plan_make(&walk->plan, &input, err) < 0)
+        return -1;
+    if (walk->no_approvals || lookup.approved(walk, &walk->whole_approved, walk->plan->whole, err) < 0)
+        return walk->no_approvals ? 0 : -1;
+    if (!walk->whole_approved)
+        return 0;
+    sty_plan_free(sty_take(walk->plan));
     return sty_plan_make(&walk->plan, &input, err);
 }
 

@@ -119,6 +119,12 @@ static json_t *blocked_list(const struct sty_walk *walk)
 static int write_findings(struct sty_walk *walk, struct sty_error *err)
 {
     json_auto_t *blocked = blocked_list(walk);
+    json_auto_t *data = json_pack("{s:s, s:I, s:I, s:I}", "plan", walk->plan->digest, "remediations",
+                                  (json_int_t)walk->plan->count, "blocked", (json_int_t)walk->plan->blocked_count,
+                                  "superseded", (json_int_t)(walk->commit_count ? walk->commit_count - 1 : 0));
+    struct sty_event event = {.kind = "commit.walked", .commit = walk->snapshot.commit, .data = data};
+    if ((walk->commit_count || walk->plan->count) && sty_ledger_event(walk->ledger, &event, err) < 0)
+        return -1;
     return sty_ledger_exec(walk->ledger, err,
                            "UPDATE commits SET blocked = ?1, plan = CASE WHEN plan IS NULL OR ?2 THEN ?3 ELSE plan END,"
                            " state = CASE WHEN ?2 OR blocked IS NOT ?1 THEN 'running' ELSE state END WHERE oid = ?4",
@@ -250,17 +256,28 @@ static struct sty_subject *subject_of(const struct sty_walk *walk, const struct 
     return &walk->subjects[facts - walk->facts];
 }
 
+static int write_block(struct sty_walk *walk, const struct sty_plan_blocked *entry, struct sty_error *err)
+{
+    static const char *const names[] = {"target", "deployment", "environment", "cluster"};
+    const struct sty_subject *subject = subject_of(walk, entry->target);
+    json_auto_t *blocked = sty_plan_blocked_json(entry);
+    for (size_t n = 0; n < STY_COUNT(names); n++)
+        json_object_del(blocked, names[n]);
+    sty_auto_free char *text = sty_json_canonical_text(blocked);
+    struct sty_event event = {
+        .kind = "target.blocked", .target = entry->name, .commit = walk->snapshot.commit, .data = blocked};
+    if (!sty_streq(text, sty_json_text(subject->row, "blocked", NULL)) &&
+        sty_ledger_event(walk->ledger, &event, err) < 0)
+        return -1;
+    return sty_ledger_exec(walk->ledger, err, "UPDATE targets SET blocked = ?, unsettled = 1 WHERE id = ?", "si", text,
+                           subject->id);
+}
+
 static int write_blocked(struct sty_walk *walk, struct sty_error *err)
 {
-    for (size_t i = 0; i < walk->plan->blocked_count; i++) {
-        json_auto_t *blocked = sty_plan_blocked_json(&walk->plan->blocked[i]);
-        static const char *const names[] = {"target", "deployment", "environment", "cluster"};
-        for (size_t n = 0; n < STY_COUNT(names); n++)
-            json_object_del(blocked, names[n]);
-        if (sty_ledger_exec(walk->ledger, err, "UPDATE targets SET blocked = ?, unsettled = 1 WHERE id = ?", "ji",
-                            blocked, subject_of(walk, walk->plan->blocked[i].target)->id) < 0)
+    for (size_t i = 0; i < walk->plan->blocked_count; i++)
+        if (write_block(walk, &walk->plan->blocked[i], err) < 0)
             return -1;
-    }
     return 0;
 }
 
