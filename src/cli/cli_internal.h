@@ -36,6 +36,7 @@ void sty_print_table(const struct sty_cli *cli, const struct sty_table *table);
 struct sty_view {
     struct sty_repo *repo;
     struct sty_snapshot snapshot;
+    const char *folder; /* of the snapshot below its commit's top; "" is the top */
     struct sty_problems problems;
     struct sty_catalog *catalog;
 };

@@ -66,3 +66,17 @@ def test_secret_folders_are_relative_to_the_configuration(it):
     it.commit("a secret")
     assert it.kinds() == {"shop": ("create", "succeeded")}
     assert it.read("key") == "key=canary"
+
+
+def test_explain_names_file_line_commit_and_author(it):
+    it.write("deployments/shop.yaml", deployment("shop"))
+    first = it.commit("shop")
+    it.write("deployments/shop.yaml", deployment("shop", port=81))
+    second = it.commit("another port")
+    it.sync()
+    value = it.document("explain", "shop", "parameters.port")
+    assert value["value"] == 81
+    assert value["origin"] == {"file": "deployments/shop.yaml", "line": 8, "column": 22, "commit": second,
+                               "author": "Anna"}
+    assert it.document("explain", "shop", "cluster.config.root")["origin"]["commit"] == first
+    assert f"deployments/shop.yaml:8:22  ({second[:8]} by Anna)" in it.run("explain", "shop", "parameters.port").stdout
