@@ -75,6 +75,7 @@ int sty_command_history(struct sty_cli *cli, struct sty_error *err);
 int sty_command_show(struct sty_cli *cli, struct sty_error *err);
 int sty_command_diff(struct sty_cli *cli, struct sty_error *err);
 int sty_command_logs(struct sty_cli *cli, struct sty_error *err);
+int sty_command_verify(struct sty_cli *cli, struct sty_error *err);
 int sty_command_ledger(struct sty_cli *cli, struct sty_error *err);
 int sty_command_init(struct sty_cli *cli, struct sty_error *err);
 int sty_command_git_setup(struct sty_cli *cli, struct sty_error *err);

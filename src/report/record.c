@@ -227,7 +227,7 @@ static int check_ours(struct sty_ledger *ledger, const char *digest, struct sty_
     return known ? 0
                  : sty_error_set(err, STY_CONFLICT,
                                  "the source has a record of ours (%.19s) that this ledger does not know: the ledger"
-                                 " was put back from a copy. `styrmin ledger rebuild` makes it anew",
+                                 " was put back from an older copy. Move ledger.db away, then `styrmin sync --fresh`",
                                  digest);
 }
 
