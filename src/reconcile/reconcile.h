@@ -93,7 +93,7 @@ struct sty_request {
     const char *kind;   /* retry rollback suspend resume approve adopt cancel release */
     const char *target; /* full name, or NULL (approve, cancel) */
     const char *actor, *via, *reason;
-    const json_t *arguments; /* an object; see requests.c for each kind's */
+    const json_t *arguments; /* an object; see hands_internal.h for each kind's */
 };
 /* Write the row; needs no lock (STY_LEDGER_HAND). `id` names it. */
 int sty_request_add(char id[STY_ID_SIZE], struct sty_ledger *ledger, const struct sty_request *request,
