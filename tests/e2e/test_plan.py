@@ -65,16 +65,17 @@ def test_clusters_of_the_configuration(it):
 
 def test_a_cluster_that_is_not_ours_is_released_in_any_mode(it):
     it.cluster("east")
-    it.place(spec="clusters: [here, east], review: require, mode: observe")
-    it.deploy("a")
-    it.does("observed")
     it.place(spec="clusters: [here, east]")
-    assert len(it.does("enforced")) == 2
-    it.place(spec="clusters: [here, east], review: require, budget: {delete: 0, change: 0}")
+    it.deploy("a")
+    it.deploy("b")
+    it.does("begin")
+    it.deploy("b", more="  suspend: true\n")
+    it.place(spec="clusters: [here, east], review: require, mode: observe, budget: {delete: 0, change: 0}")
     it.does("strict")
     it.configure("clusters: {east: {}}\n")
-    assert it.syncs() == {"a": DONE["release"]}
-    assert set(it.files()) == {"here/a", "east/a"}
+    assert it.syncs() == {"a": DONE["release"], "b": DONE["release"]}
+    assert set(it.files()) == {"here/a", "here/b", "east/a", "east/b"}
+    assert {r["cluster"] for r in it.rows("SELECT cluster FROM targets")} == {"east"}
 
 
 def test_moving_to_another_environment(it):
@@ -141,7 +142,7 @@ def test_two_want_one_path(it):
     assert it.reasons() == {"a": "claim", "c": "claim"}
     assert "production/b" in it.blocked["here/production/a"]["message"]
     assert it.syncs(code=4) == {} and it.files() == {"here/page": "b 1.0.0 hello"}
-    it.deploy("b", text="still")
+    it.deploy("b", path="page", text="still")
     assert it.does("the owner goes on", code=4) == {"b": DONE["update"]}
     # b lets go: the first of the others takes it over.
     it.deploy("b", path="b")
@@ -257,7 +258,7 @@ def test_approve_a_plan(it):
     it.run("approve", it.blocked["here/production/a"]["digest"][:20], "-m", "fine", code=4)
     assert set(it.files()) == {"here/a"}
     assert "styrmin approve" in it.blocked["here/production/b"]["remedy"]
-    it.run(*it.blocked["here/production/b"]["remedy"].split()[1:])
+    it.run(*it.blocked["here/production/b"]["remedy"].split()[1:])  # ready to paste
     assert set(it.files()) == {"here/a", "here/b"}
     assert it.sync()["state"] == "unchanged"
 
