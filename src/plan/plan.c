@@ -177,6 +177,15 @@ static void collect(struct sty_plan *plan, struct sty_plan_work *work)
     }
 }
 
+static void collect_handovers(struct sty_plan *plan, const struct sty_plan_work *work)
+{
+    plan->handovers = sty_arena_alloc(plan->arena, (work->take_count + 1) * sizeof(*plan->handovers));
+    for (size_t i = 0; i < work->take_count; i++)
+        if (sty_plan_starts(work->takes[i].taker))
+            plan->handovers[plan->handover_count++] =
+                (struct sty_plan_handover){work->takes[i].taker->target, work->takes[i].id};
+}
+
 /* Items are in the order of their targets. */
 static void digest_plan(struct sty_plan *plan, const struct sty_plan_work *work)
 {
@@ -234,7 +243,12 @@ int sty_plan_make(struct sty_plan **out, const struct sty_plan_input *input, str
     int failed = think(&work, err);
     if (failed == 0) {
         collect(plan, &work);
+<<<<<<< HEAD
         digest_plan(plan, &work);
+=======
+        collect_handovers(plan, &work);
+        digest_plan(plan);
+>>>>>>> guard
     }
     forget(&work);
     if (failed < 0)

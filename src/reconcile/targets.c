@@ -113,7 +113,8 @@ static void take_policy(struct sty_plan_target *facts, struct sty_subject *subje
     facts->allow_downgrade = deployment->allow_downgrade;
     facts->depends_on = deployment->depends_on;
     const json_t *suspend = json_object_get(subject->policy, "suspend");
-    if (json_is_object(suspend))
+    facts->suspended_in_git = json_is_object(suspend);
+    if (facts->suspended_in_git)
         facts->suspended = sty_arena_printf(view->walk->arena, "suspended in %s:%d", view->document->path,
                                             (int)sty_json_int(suspend, "line", 0));
 }
@@ -141,8 +142,8 @@ static int resolve(struct sty_plan_target *facts, struct sty_subject *subject, s
                    struct sty_error *err)
 {
     struct sty_resolved resolved = {0};
-    if (sty_resolve(&resolved, walk->resolver, &facts->names, walk->options->want_diff && subject->row,
-                    &walk->problems, err) < 0)
+    if (sty_resolve(&resolved, walk->resolver, &facts->names, walk->options->want_diff && subject->row, &walk->problems,
+                    err) < 0)
         return -1;
     subject->read = true;
     subject->git = resolved.instance;
@@ -208,7 +209,8 @@ static void judge_open(struct sty_plan_target *facts, struct sty_subject *subjec
     const char *before = pinned ? pinned : sty_json_text(subject->row, "desired", NULL);
     const char *now = facts->desired ? sty_instance_digest(facts->desired) : NULL;
     bool wanted_before = sty_json_int(subject->row, "wanted", 0);
-    subject->moved = subject->row && (wanted_before != facts->wanted || (facts->wanted && now && !sty_streq(before, now)));
+    subject->moved =
+        subject->row && (wanted_before != facts->wanted || (facts->wanted && now && !sty_streq(before, now)));
     for (size_t i = 0; i < json_array_size(subject->open); i++) {
         const json_t *row = json_array_get(subject->open, i);
         bool planned = sty_streq(sty_json_text(row, "state", ""), "planned");
@@ -262,8 +264,9 @@ static int find_place(struct sty_plan_target *facts, struct sty_walk *walk, stru
     if (cluster.kubernetes) {
         facts->place = facts->names.cluster;
         facts->found = (struct sty_plan_block){
-            "guard", sty_arena_printf(walk->arena, "cluster %s is of kind kubernetes, which this Styrmin cannot act on",
-                                      facts->names.cluster),
+            "guard",
+            sty_arena_printf(walk->arena, "cluster %s is of kind kubernetes, which this Styrmin cannot act on",
+                             facts->names.cluster),
             "list the clusters that this installation keeps under `clusters` in its configuration"};
     }
     return 0;
@@ -303,8 +306,7 @@ static int end(struct view *view, const json_t *row, const struct sty_plan_block
     struct sty_plan_target *facts = &walk->facts[at];
     facts->found = *found;
     if (!kept) {
-        facts->retain = true;
-        facts->requested = true;
+        facts->wish = STY_PLAN_RELEASE;
         facts->found = (struct sty_plan_block){0};
     }
     return conclude(facts, &walk->subjects[at], walk, err);
@@ -337,8 +339,9 @@ static int displaced(struct view *view, const json_t *row, struct sty_error *err
     else if (!is_good(cluster))
         found = (struct sty_plan_block){
             "mistake", sty_arena_printf(walk->arena, "Cluster %s has no document that can be read", name),
-            sty_arena_printf(walk->arena, "put clusters/%s.yaml back, or take the cluster out of Environment %s by name",
-                             name, view->environment)};
+            sty_arena_printf(walk->arena,
+                             "put clusters/%s.yaml back, or take the cluster out of Environment %s by name", name,
+                             view->environment)};
     return end(view, row, &found, true, err);
 }
 

@@ -128,16 +128,19 @@ static int count_deployments(int64_t *out, struct sty_walk *walk, struct sty_err
     return 0;
 }
 
-/* A tree without one Deployment where there were some is a mistake of somebody's hand, unless a trailer covers it. */
+/*
+ * A tree without one Deployment where there were some is a mistake of somebody's hand, unless a trailer covers it. With a
+ * file that cannot be read nobody knows whether there is one, and deletes wait anyway.
+ */
 static int refuse_emptiness(struct sty_walk *walk, struct sty_error *err)
 {
     int64_t ends = 0, allowed = 0, there = 0;
     for (size_t i = 0; i < walk->count; i++)
-        ends += !walk->facts[i].wanted && walk->facts[i].active;
+        ends += !walk->facts[i].wanted && (walk->facts[i].active || walk->facts[i].inventory_count);
     for (size_t i = 0; i < walk->environment_count; i++)
         if (walk->environments[i].allow_deletes > allowed)
             allowed = walk->environments[i].allow_deletes;
-    if (ends == 0 || ends <= allowed || !walk->catalog)
+    if (ends == 0 || ends <= allowed || !walk->catalog || walk->unreadable)
         return 0;
     if (count_deployments(&there, walk, err) < 0)
         return -1;

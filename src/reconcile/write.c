@@ -51,8 +51,8 @@ static int forget_other_files(struct sty_walk *walk, const struct sty_catalog_fi
     json_auto_t *paths = json_array();
     for (size_t i = 0; i < count; i++)
         json_array_append_new(paths, sty_json_string(files[i].path));
-    if (sty_ledger_exec(walk->ledger, err,
-                        "DELETE FROM documents WHERE path NOT IN (SELECT value FROM json_each(?))", "j", paths) < 0)
+    if (sty_ledger_exec(walk->ledger, err, "DELETE FROM documents WHERE path NOT IN (SELECT value FROM json_each(?))",
+                        "j", paths) < 0)
         return -1;
     return sty_ledger_exec(walk->ledger, err,
                            "DELETE FROM unreadable WHERE path NOT IN (SELECT value FROM json_each(?))", "j", paths);
@@ -227,16 +227,17 @@ static int write_target(struct sty_walk *walk, size_t at, struct sty_error *err)
     bool changed = git && !sty_streq(git, before);
     bool pinned = facts->pinned != NULL;
     bool stays = !facts->wanted ? false : !subject->git || pinned || sty_streq(facts->quarantined, git);
-    if (sty_ledger_exec(walk->ledger, err,
-                        "UPDATE targets SET deployment = ?1, wanted = ?2, desired = ?3,"
-                        " desired_commit = CASE WHEN ?4 OR desired_commit IS NULL THEN ?5 ELSE desired_commit END,"
-                        " policy = coalesce(?6, policy), blocked = NULL,"
-                        " quarantined = CASE WHEN ?7 THEN quarantined END,"
-                        " pinned = CASE WHEN ?8 THEN pinned END, pin_request = CASE WHEN ?8 THEN pin_request END,"
-                        " unsettled = NOT ?2 OR tainted OR (CASE WHEN ?8 THEN pinned ELSE ?3 END) IS NOT (SELECT instance"
-                        " FROM active WHERE target = targets.id) WHERE id = ?9",
-                        "sbsbsjbbi", facts->names.deployment, facts->wanted, git, changed, walk->snapshot.commit,
-                        subject->policy, stays, pinned, subject->id) < 0)
+    if (sty_ledger_exec(
+            walk->ledger, err,
+            "UPDATE targets SET deployment = ?1, wanted = ?2, desired = ?3,"
+            " desired_commit = CASE WHEN ?4 OR desired_commit IS NULL THEN ?5 ELSE desired_commit END,"
+            " policy = coalesce(?6, policy), blocked = NULL,"
+            " quarantined = CASE WHEN ?7 THEN quarantined END,"
+            " pinned = CASE WHEN ?8 THEN pinned END, pin_request = CASE WHEN ?8 THEN pin_request END,"
+            " unsettled = NOT ?2 OR tainted OR (CASE WHEN ?8 THEN pinned ELSE ?3 END) IS NOT (SELECT instance"
+            " FROM active WHERE target = targets.id) WHERE id = ?9",
+            "sbsbsjbbi", facts->names.deployment, facts->wanted, git, changed, walk->snapshot.commit, subject->policy,
+            stays, pinned, subject->id) < 0)
         return -1;
     return supersede(walk, subject, err) < 0 ? -1 : write_inputs(walk, subject, err);
 }
@@ -286,10 +287,11 @@ static int forget_empty(struct sty_walk *walk, struct sty_error *err)
 {
     for (size_t i = 0; i < walk->count; i++)
         if (!walk->facts[i].wanted &&
-            sty_ledger_exec(walk->ledger, err,
-                            "DELETE FROM targets WHERE id = ?1 AND wanted = 0 AND NOT tainted AND NOT EXISTS (SELECT 1"
-                            " FROM active WHERE target = ?1) AND NOT EXISTS (SELECT 1 FROM resources WHERE target = ?1)",
-                            "i", walk->subjects[i].id) < 0)
+            sty_ledger_exec(
+                walk->ledger, err,
+                "DELETE FROM targets WHERE id = ?1 AND wanted = 0 AND NOT tainted AND NOT EXISTS (SELECT 1"
+                " FROM active WHERE target = ?1) AND NOT EXISTS (SELECT 1 FROM resources WHERE target = ?1)",
+                "i", walk->subjects[i].id) < 0)
             return -1;
     return 0;
 }
@@ -304,9 +306,9 @@ static int restamp(struct sty_walk *walk, const struct sty_plan_target *facts, s
     const char *digest = sty_instance_digest(facts->desired);
     if (sty_ledger_row(&active, walk->ledger, err, "SELECT * FROM active WHERE target = ?", "i", subject->id) < 0)
         return -1;
-    json_auto_t *row = json_pack("{s:I, s:s, s:s, s:s, s:s}", "target", (json_int_t)subject->id, "kind", "adopt",
-                                 "to_instance", digest, "commit_oid", walk->snapshot.commit, "id",
-                                 sty_json_text(active, "remediation", ""));
+    json_auto_t *row =
+        json_pack("{s:I, s:s, s:s, s:s, s:s}", "target", (json_int_t)subject->id, "kind", "adopt", "to_instance",
+                  digest, "commit_oid", walk->snapshot.commit, "id", sty_json_text(active, "remediation", ""));
     json_auto_t *data = json_pack("{s:s, s:s}", "from", sty_json_text(active, "instance", ""), "to", digest);
     struct sty_event event = {.kind = "target.restamped",
                               .target = sty_target_text(walk->arena, &facts->names),
@@ -346,8 +348,17 @@ static int write_remediation(struct sty_walk *walk, const struct sty_plan_remedi
     return sty_remediation_record(id, walk->ledger, &fresh, err);
 }
 
+static int hand_over(struct sty_walk *walk, const struct sty_plan_handover *handover, struct sty_error *err)
+{
+    return sty_ledger_exec(walk->ledger, err, "UPDATE resources SET target = ? WHERE place = ? AND id = ?", "iss",
+                           subject_of(walk, handover->to)->id, handover->to->place, handover->id);
+}
+
 static int write_work(struct sty_walk *walk, struct sty_error *err)
 {
+    for (size_t i = 0; i < walk->plan->handover_count; i++)
+        if (hand_over(walk, &walk->plan->handovers[i], err) < 0)
+            return -1;
     for (size_t i = 0; i < walk->plan->restamped_count; i++)
         if (restamp(walk, walk->plan->restamped[i], err) < 0)
             return -1;
