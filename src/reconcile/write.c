@@ -14,14 +14,13 @@
 
 static int write_document(struct sty_ledger *ledger, const struct sty_document *document, struct sty_error *err)
 {
-    sty_auto_free char *body = document->value ? sty_document_pack(document) : NULL;
     const char *slash = document->kind == STY_KIND_DEPLOYMENT ? strchr(document->key, '/') : NULL;
     sty_auto_free char *environment = slash ? sty_strndup(document->key, (size_t)(slash - document->key)) : NULL;
     return sty_ledger_exec(ledger, err,
                            "INSERT INTO documents (path, idx, kind, key, environment, blob, valid, stale, body) VALUES"
                            " (?, ?, ?, ?, ?, ?, ?, 0, ?)",
                            "siisssbs", document->path, (int64_t)document->index, (int64_t)document->kind, document->key,
-                           environment, document->blob, document->valid, body);
+                           environment, document->blob, document->valid, document->text);
 }
 
 /* What could not be read keeps what was last read from it. */
@@ -51,8 +50,8 @@ static int forget_other_files(struct sty_walk *walk, const struct sty_catalog_fi
     json_auto_t *paths = json_array();
     for (size_t i = 0; i < count; i++)
         json_array_append_new(paths, sty_json_string(files[i].path));
-    if (sty_ledger_exec(walk->ledger, err,
-                        "DELETE FROM documents WHERE path NOT IN (SELECT value FROM json_each(?))", "j", paths) < 0)
+    if (sty_ledger_exec(walk->ledger, err, "DELETE FROM documents WHERE path NOT IN (SELECT value FROM json_each(?))",
+                        "j", paths) < 0)
         return -1;
     return sty_ledger_exec(walk->ledger, err,
                            "DELETE FROM unreadable WHERE path NOT IN (SELECT value FROM json_each(?))", "j", paths);
@@ -150,21 +149,28 @@ static int link_driver_files(struct sty_walk *walk, const char *instance, const 
     return 0;
 }
 
-static int write_instance(struct sty_walk *walk, const struct sty_instance *instance, struct sty_error *err)
+static int link_blobs(struct sty_walk *walk, const struct sty_instance *instance, struct sty_error *err)
 {
     const char *digest = sty_instance_digest(instance);
-    size_t length = 0;
-    const char *bytes = sty_instance_bytes(&length, instance);
-    if (sty_ledger_instance_put(walk->ledger, digest, bytes, length, err) < 0)
-        return -1;
-    if (sty_ledger_changed(walk->ledger) == 0)
-        return 0;
     sty_auto_ptr(arena) arena = sty_arena_new();
     for (const char **blob = sty_instance_blobs(arena, instance); *blob; blob++)
         if (link_blob(walk, digest, *blob, err) < 0)
             return -1;
     const json_t *driver = json_object_get(sty_instance_json(instance), "driver");
     return link_driver_files(walk, digest, sty_json_text(driver, "files", ""), err);
+}
+
+static int write_instance(struct sty_walk *walk, struct sty_instance *instance, struct sty_error *err)
+{
+    size_t length = 0;
+    const char *bytes = sty_instance_bytes(&length, instance);
+    if (sty_ledger_instance_put(walk->ledger, sty_instance_digest(instance), bytes, length, err) < 0)
+        return -1;
+    if (sty_ledger_changed(walk->ledger) == 0)
+        return 0;
+    int result = link_blobs(walk, instance, err);
+    sty_instance_fold(instance);
+    return result;
 }
 
 /* ---- targets ---- */
@@ -221,16 +227,17 @@ static int write_target(struct sty_walk *walk, size_t at, struct sty_error *err)
     bool changed = git && !sty_streq(git, before);
     bool pinned = facts->pinned != NULL;
     bool stays = !facts->wanted ? false : !subject->git || pinned || sty_streq(facts->quarantined, git);
-    if (sty_ledger_exec(walk->ledger, err,
-                        "UPDATE targets SET deployment = ?1, wanted = ?2, desired = ?3,"
-                        " desired_commit = CASE WHEN ?4 OR desired_commit IS NULL THEN ?5 ELSE desired_commit END,"
-                        " policy = coalesce(?6, policy), blocked = NULL,"
-                        " quarantined = CASE WHEN ?7 THEN quarantined END,"
-                        " pinned = CASE WHEN ?8 THEN pinned END, pin_request = CASE WHEN ?8 THEN pin_request END,"
-                        " unsettled = NOT ?2 OR tainted OR (CASE WHEN ?8 THEN pinned ELSE ?3 END) IS NOT (SELECT instance"
-                        " FROM active WHERE target = targets.id) WHERE id = ?9",
-                        "sbsbsjbbi", facts->names.deployment, facts->wanted, git, changed, walk->snapshot.commit,
-                        subject->policy, stays, pinned, subject->id) < 0)
+    if (sty_ledger_exec(
+            walk->ledger, err,
+            "UPDATE targets SET deployment = ?1, wanted = ?2, desired = ?3,"
+            " desired_commit = CASE WHEN ?4 OR desired_commit IS NULL THEN ?5 ELSE desired_commit END,"
+            " policy = coalesce(?6, policy), blocked = NULL,"
+            " quarantined = CASE WHEN ?7 THEN quarantined END,"
+            " pinned = CASE WHEN ?8 THEN pinned END, pin_request = CASE WHEN ?8 THEN pin_request END,"
+            " unsettled = NOT ?2 OR tainted OR (CASE WHEN ?8 THEN pinned ELSE ?3 END) IS NOT (SELECT instance"
+            " FROM active WHERE target = targets.id) WHERE id = ?9",
+            "sbsbsjbbi", facts->names.deployment, facts->wanted, git, changed, walk->snapshot.commit, subject->policy,
+            stays, pinned, subject->id) < 0)
         return -1;
     return supersede(walk, subject, err) < 0 ? -1 : write_inputs(walk, subject, err);
 }
@@ -269,10 +276,11 @@ static int forget_empty(struct sty_walk *walk, struct sty_error *err)
 {
     for (size_t i = 0; i < walk->count; i++)
         if (!walk->facts[i].wanted &&
-            sty_ledger_exec(walk->ledger, err,
-                            "DELETE FROM targets WHERE id = ?1 AND wanted = 0 AND NOT tainted AND NOT EXISTS (SELECT 1"
-                            " FROM active WHERE target = ?1) AND NOT EXISTS (SELECT 1 FROM resources WHERE target = ?1)",
-                            "i", walk->subjects[i].id) < 0)
+            sty_ledger_exec(
+                walk->ledger, err,
+                "DELETE FROM targets WHERE id = ?1 AND wanted = 0 AND NOT tainted AND NOT EXISTS (SELECT 1"
+                " FROM active WHERE target = ?1) AND NOT EXISTS (SELECT 1 FROM resources WHERE target = ?1)",
+                "i", walk->subjects[i].id) < 0)
             return -1;
     return 0;
 }
@@ -287,9 +295,9 @@ static int restamp(struct sty_walk *walk, const struct sty_plan_target *facts, s
     const char *digest = sty_instance_digest(facts->desired);
     if (sty_ledger_row(&active, walk->ledger, err, "SELECT * FROM active WHERE target = ?", "i", subject->id) < 0)
         return -1;
-    json_auto_t *row = json_pack("{s:I, s:s, s:s, s:s, s:s}", "target", (json_int_t)subject->id, "kind", "adopt",
-                                 "to_instance", digest, "commit_oid", walk->snapshot.commit, "id",
-                                 sty_json_text(active, "remediation", ""));
+    json_auto_t *row =
+        json_pack("{s:I, s:s, s:s, s:s, s:s}", "target", (json_int_t)subject->id, "kind", "adopt", "to_instance",
+                  digest, "commit_oid", walk->snapshot.commit, "id", sty_json_text(active, "remediation", ""));
     json_auto_t *data = json_pack("{s:s, s:s}", "from", sty_json_text(active, "instance", ""), "to", digest);
     struct sty_event event = {.kind = "target.restamped",
                               .target = sty_target_text(walk->arena, &facts->names),
