@@ -111,7 +111,7 @@ static void take_policy(struct sty_plan_target *facts, struct sty_subject *subje
     subject->policy = sty_walk_own(view->walk, policy_of(view));
     facts->retain = deployment->retain;
     facts->allow_downgrade = deployment->allow_downgrade;
-    facts->depends_on = deployment->depends_on;
+    facts->depends_on = json_object_get(subject->policy, "depends_on");
     const json_t *suspend = json_object_get(subject->policy, "suspend");
     facts->suspended_in_git = json_is_object(suspend);
     if (facts->suspended_in_git)
@@ -378,24 +378,32 @@ static bool is_placed(const struct view *view, const char *cluster)
     return false;
 }
 
+static int consider_view(struct view *view, struct sty_error *err)
+{
+    for (size_t i = 0; i < json_array_size(view->rows); i++) {
+        const json_t *row = json_array_get(view->rows, i);
+        bool placed = is_placed(view, sty_json_text(row, "cluster", ""));
+        if (stands_here(view, row) && consider_row(view, row, placed, err) < 0)
+            return -1;
+    }
+    for (size_t i = 0; (view->document || view->twice) && i < view->cluster_count; i++) {
+        struct sty_target names = {view->clusters[i], view->environment, view->name};
+        if (!row_of(view, names.cluster) && sty_installation_keeps(view->walk->installation, names.cluster) &&
+            want(view, &names, NULL, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int sty_walk_consider(struct sty_walk *walk, const char *key, struct sty_error *err)
 {
     struct view view;
     if (open_view(&view, walk, key, err) < 0)
         return -1;
-    for (size_t i = 0; i < json_array_size(view.rows); i++) {
-        const json_t *row = json_array_get(view.rows, i);
-        bool placed = is_placed(&view, sty_json_text(row, "cluster", ""));
-        if (stands_here(&view, row) && consider_row(&view, row, placed, err) < 0)
-            return -1;
-    }
-    for (size_t i = 0; (view.document || view.twice) && i < view.cluster_count; i++) {
-        struct sty_target names = {view.clusters[i], view.environment, view.name};
-        if (!row_of(&view, names.cluster) && sty_installation_keeps(walk->installation, names.cluster) &&
-            want(&view, &names, NULL, err) < 0)
-            return -1;
-    }
-    return 0;
+    int result = consider_view(&view, err);
+    if (view.document)
+        sty_document_fold(view.document);
+    return result;
 }
 
 /* ---- renames ---- */
@@ -445,10 +453,11 @@ int sty_walk_renames(struct sty_walk *walk, const struct sty_map *keys, struct s
             continue;
         if (sty_catalog_find(&document, &twice, walk->catalog, STY_KIND_DEPLOYMENT, key, err) < 0)
             return -1;
-        if (!is_good(document) || !sty_json_pointer(document->value, "/metadata/renamed_from"))
-            continue;
-        if (open_view(&view, walk, key, err) < 0 || note_rename(&view, err) < 0)
+        bool renamed = is_good(document) && sty_json_pointer(document->value, "/metadata/renamed_from");
+        if (renamed && (open_view(&view, walk, key, err) < 0 || note_rename(&view, err) < 0))
             return -1;
+        if (document)
+            sty_document_fold(document);
     }
     return 0;
 }

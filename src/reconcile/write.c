@@ -14,14 +14,13 @@
 
 static int write_document(struct sty_ledger *ledger, const struct sty_document *document, struct sty_error *err)
 {
-    sty_auto_free char *body = document->value ? sty_document_pack(document) : NULL;
     const char *slash = document->kind == STY_KIND_DEPLOYMENT ? strchr(document->key, '/') : NULL;
     sty_auto_free char *environment = slash ? sty_strndup(document->key, (size_t)(slash - document->key)) : NULL;
     return sty_ledger_exec(ledger, err,
                            "INSERT INTO documents (path, idx, kind, key, environment, blob, valid, stale, body) VALUES"
                            " (?, ?, ?, ?, ?, ?, ?, 0, ?)",
                            "siisssbs", document->path, (int64_t)document->index, (int64_t)document->kind, document->key,
-                           environment, document->blob, document->valid, body);
+                           environment, document->blob, document->valid, document->text);
 }
 
 /* What could not be read keeps what was last read from it. */
@@ -156,21 +155,28 @@ static int link_driver_files(struct sty_walk *walk, const char *instance, const 
     return 0;
 }
 
-static int write_instance(struct sty_walk *walk, const struct sty_instance *instance, struct sty_error *err)
+static int link_blobs(struct sty_walk *walk, const struct sty_instance *instance, struct sty_error *err)
 {
     const char *digest = sty_instance_digest(instance);
-    size_t length = 0;
-    const char *bytes = sty_instance_bytes(&length, instance);
-    if (sty_ledger_instance_put(walk->ledger, digest, bytes, length, err) < 0)
-        return -1;
-    if (sty_ledger_changed(walk->ledger) == 0)
-        return 0;
     sty_auto_ptr(arena) arena = sty_arena_new();
     for (const char **blob = sty_instance_blobs(arena, instance); *blob; blob++)
         if (link_blob(walk, digest, *blob, err) < 0)
             return -1;
     const json_t *driver = json_object_get(sty_instance_json(instance), "driver");
     return link_driver_files(walk, digest, sty_json_text(driver, "files", ""), err);
+}
+
+static int write_instance(struct sty_walk *walk, struct sty_instance *instance, struct sty_error *err)
+{
+    size_t length = 0;
+    const char *bytes = sty_instance_bytes(&length, instance);
+    if (sty_ledger_instance_put(walk->ledger, sty_instance_digest(instance), bytes, length, err) < 0)
+        return -1;
+    if (sty_ledger_changed(walk->ledger) == 0)
+        return 0;
+    int result = link_blobs(walk, instance, err);
+    sty_instance_fold(instance);
+    return result;
 }
 
 /* ---- targets ---- */
