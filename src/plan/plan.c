@@ -243,12 +243,8 @@ int sty_plan_make(struct sty_plan **out, const struct sty_plan_input *input, str
     int failed = think(&work, err);
     if (failed == 0) {
         collect(plan, &work);
-<<<<<<< HEAD
-        digest_plan(plan, &work);
-=======
         collect_handovers(plan, &work);
-        digest_plan(plan);
->>>>>>> guard
+        digest_plan(plan, &work);
     }
     forget(&work);
     if (failed < 0)
