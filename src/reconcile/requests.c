@@ -82,9 +82,10 @@ static int give_up_waiting(struct hand *hand, struct sty_error *err)
 static int resume(enum verdict *out, struct hand *hand, struct sty_error *err)
 {
     const json_t *suspend = json_object_get(hand->policy, "suspend");
+    bool in_git = json_is_object(suspend) && sty_json_int(hand->target, "wanted", 0);
     bool pinned = sty_json_text(hand->target, "pinned", NULL) != NULL;
-    bool suspended = sty_json_int(hand->target, "suspended_until", 0) > 0;
-    if (json_is_object(suspend) && sty_json_int(hand->target, "wanted", 0))
+    bool suspended = sty_json_int(hand->target, "suspended_until", 0) > 0 || (json_is_object(suspend) && !in_git);
+    if (in_git)
         *out = answer(hand, pinned || suspended ? DONE : REFUSED, "%s:%d suspends it: change that with a commit",
                       sty_json_text(suspend, "file", ""), (int)sty_json_int(suspend, "line", 0));
     else if (!pinned && !suspended)
@@ -96,7 +97,8 @@ static int resume(enum verdict *out, struct hand *hand, struct sty_error *err)
         return *out == REFUSED ? 0 : -1;
     return sty_ledger_exec(hand->ledger, err,
                            "UPDATE targets SET suspended_until = NULL, suspend_request = NULL, pinned = NULL,"
-                           " pin_request = NULL, unsettled = 1 WHERE id = ?",
+                           " pin_request = NULL, unsettled = 1,"
+                           " policy = iif(wanted, policy, json_remove(policy, '$.suspend')) WHERE id = ?",
                            "i", id_of(hand));
 }
 

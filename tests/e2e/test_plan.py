@@ -451,8 +451,14 @@ def test_observe(it):
     it.undeploy("b")
     assert it.does("b goes") == {}
     assert it.reasons() == {"a": "observed"}
+    it.deploy("b")
     it.place()
-    assert it.does("enforced") == {"a": DONE["update"]}
+    assert it.does("enforced") == {"a": DONE["update"], "b": DONE["create"]}
+    it.place(spec="cluster: here, mode: observe")
+    it.undeploy("b")
+    assert it.does("b goes again") == {} and it.reasons() == {"b": "observed"}
+    it.place()
+    assert it.does("enforced again") == {"b": DONE["delete"]}
 
 
 def test_suspend_in_git(it):
@@ -477,6 +483,17 @@ def test_suspend_in_git(it):
     assert "here/a" in it.files()
     it.run("resume", "a", "-m", "back")
     assert set(it.files()) == {"here/b"}
+    # In git, and then the document goes: it holds until somebody says otherwise.
+    it.deploy("b", more="  suspend: true\n")
+    assert it.does("suspended") == {}
+    it.undeploy("b")
+    it.deploy("c")
+    assert it.does("b goes") == {"c": DONE["create"]} and it.reasons() == {"b": "suspended"}
+    it.run("resume", "b", "-m", "it may go")
+    assert set(it.files()) == {"here/c"}
+    it.deploy("b")
+    it.undeploy("c")
+    it.does("b again")
     # By hand, then git: released while it is suspended.
     it.run("suspend", "b", "-m", "give it away")
     it.run("release", "b", "-m", "not ours")
