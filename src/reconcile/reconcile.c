@@ -71,6 +71,8 @@ static int update_source(struct sty_error *trouble, const struct sty_installatio
     struct sty_fetch_result fetched = {.notes_changed = true};
     int64_t walked = 0, records = 0;
     int result = options->no_fetch ? 0 : fetch(installation, &fetched, err);
+    if (result < 0 && err->code == STY_USAGE) /* the configuration is wrong, and may hold what no row may */
+        return -1;
     *trouble = result < 0 ? *err : (struct sty_error){STY_OK, ""};
     if (!options->no_fetch && write_fetched(installation, result < 0 ? trouble->text : NULL, err) < 0)
         return -1;

@@ -96,6 +96,10 @@ int sty_walk_lookup(struct sty_plan_lookup *out, struct sty_walk *walk, struct s
 /* In one transaction: documents, targets, Instances, remediations, the commit, and what can be reported at once. */
 int sty_walk_write(struct sty_walk *walk, struct sty_error *err);
 
+/* ---- write_commits.c: a part of it ---- */
+int sty_walk_write_commits(struct sty_walk *walk, struct sty_error *err);
+int sty_walk_write_findings(struct sty_walk *walk, struct sty_error *err);
+
 /* ---- commit.c: how a commit stands ---- */
 /* Where nothing of it is open, or `pause`, and it is not as it was last reported: report it. Inside a transaction. */
 int sty_commit_settle(struct sty_ledger *ledger, const char *oid, bool pause, struct sty_error *err);

@@ -295,6 +295,17 @@ static int want(struct view *view, const struct sty_target *names, const json_t 
 
 /* ---- what is no longer wanted ---- */
 
+/* The document is gone, and with it the hand that could change what it said: it holds until `resume`. */
+static void keep_policy(struct sty_plan_target *facts, struct sty_subject *subject, const struct view *view)
+{
+    const json_t *suspend = json_object_get(subject->policy, "suspend");
+    if (json_is_object(suspend) && !facts->suspended)
+        facts->suspended = sty_arena_printf(view->walk->arena, "suspended in %s:%d, as last read",
+                                            sty_json_text(suspend, "file", ""), (int)sty_json_int(suspend, "line", 0));
+    if (view->environment_good)
+        json_object_set_new(subject->policy, "observe", json_boolean(view->rules.observe));
+}
+
 static int end(struct view *view, const json_t *row, const struct sty_plan_block *found, bool kept,
                struct sty_error *err)
 {
@@ -305,6 +316,7 @@ static int end(struct view *view, const json_t *row, const struct sty_plan_block
         return -1;
     struct sty_plan_target *facts = &walk->facts[at];
     facts->found = *found;
+    keep_policy(facts, &walk->subjects[at], view);
     if (!kept) {
         facts->wish = STY_PLAN_RELEASE;
         facts->found = (struct sty_plan_block){0};

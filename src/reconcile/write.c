@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "activate/activate.h"
-#include "report/report.h"
 
 /* ---- documents ---- */
 
@@ -69,7 +68,7 @@ static int write_documents(struct sty_walk *walk, struct sty_error *err)
     return 0;
 }
 
-/* ---- source and commits ---- */
+/* ---- source ---- */
 
 static int write_source(struct sty_walk *walk, struct sty_error *err)
 {
@@ -78,56 +77,6 @@ static int write_source(struct sty_walk *walk, struct sty_error *err)
                            " WHERE id = 1",
                            "ssss", walk->snapshot.commit, walk->snapshot.tree, walk->setting,
                            walk->installation->source->path);
-}
-
-static int insert_commit(struct sty_ledger *ledger, const struct sty_commit *commit, const char *state,
-                         struct sty_error *err)
-{
-    return sty_ledger_exec(ledger, err,
-                           "INSERT INTO commits (oid, seq, time, author, subject, state, seen_at) VALUES (?, (SELECT"
-                           " coalesce(max(seq), 0) + 1 FROM commits), ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                           "sisssi", commit->oid, commit->time_ms, commit->author, commit->subject, state,
-                           sty_ledger_now(ledger));
-}
-
-/* On the first walk the tip alone counts; later what came between was superseded by it. */
-static int write_commits(struct sty_walk *walk, struct sty_error *err)
-{
-    bool first = !sty_json_text(walk->source, "walked", NULL);
-    for (size_t i = 0; i < walk->commit_count; i++) {
-        const struct sty_commit *commit = &walk->commits[i];
-        bool tip = strcmp(commit->oid, walk->snapshot.commit) == 0;
-        if (first && !tip)
-            continue;
-        if (insert_commit(walk->ledger, commit, tip ? "running" : "superseded", err) < 0 ||
-            (!tip && sty_report_superseded(walk->ledger, commit->oid, walk->snapshot.commit, err) < 0))
-            return -1;
-    }
-    return 0;
-}
-
-static json_t *blocked_list(const struct sty_walk *walk)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < walk->plan->blocked_count; i++)
-        json_array_append_new(list, sty_plan_blocked_json(&walk->plan->blocked[i]));
-    return list;
-}
-
-/* A walk of the same commit that finds nothing new leaves it as it was. */
-static int write_findings(struct sty_walk *walk, struct sty_error *err)
-{
-    json_auto_t *blocked = blocked_list(walk);
-    json_auto_t *data = json_pack("{s:s, s:I, s:I, s:I}", "plan", walk->plan->digest, "remediations",
-                                  (json_int_t)walk->plan->count, "blocked", (json_int_t)walk->plan->blocked_count,
-                                  "superseded", (json_int_t)(walk->commit_count ? walk->commit_count - 1 : 0));
-    struct sty_event event = {.kind = "commit.walked", .commit = walk->snapshot.commit, .data = data};
-    if ((walk->commit_count || walk->plan->count) && sty_ledger_event(walk->ledger, &event, err) < 0)
-        return -1;
-    return sty_ledger_exec(walk->ledger, err,
-                           "UPDATE commits SET blocked = ?1, plan = CASE WHEN plan IS NULL OR ?2 THEN ?3 ELSE plan END,"
-                           " state = CASE WHEN ?2 OR blocked IS NOT ?1 THEN 'running' ELSE state END WHERE oid = ?4",
-                           "jbss", blocked, walk->plan->count > 0, walk->plan->digest, walk->snapshot.commit);
 }
 
 /* ---- Instances ---- */
@@ -379,8 +328,8 @@ static int write_all(void *self, struct sty_ledger *ledger, struct sty_error *er
     struct sty_walk *walk = self;
     if (!walk->catalog)
         return write_work(walk, err);
-    if (write_documents(walk, err) < 0 || write_commits(walk, err) < 0 || write_targets(walk, err) < 0 ||
-        write_blocked(walk, err) < 0 || write_work(walk, err) < 0 || write_findings(walk, err) < 0 ||
+    if (write_documents(walk, err) < 0 || sty_walk_write_commits(walk, err) < 0 || write_targets(walk, err) < 0 ||
+        write_blocked(walk, err) < 0 || write_work(walk, err) < 0 || sty_walk_write_findings(walk, err) < 0 ||
         forget_empty(walk, err) < 0 || write_source(walk, err) < 0)
         return -1;
     return sty_commit_settle(ledger, walk->snapshot.commit, false, err);

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a walk decides, with the real binary: targets, claims, budgets, dependencies, renames, guards, modes, the plan."""
+import hashlib
+import json
+import sqlite3
+
 import pytest
 
-from installation import git
+from installation import Installation, deployment, git
 from plain import FAILS, Plain
 
 DONE = {"create": ("create", "succeeded"), "update": ("update", "succeeded"), "delete": ("delete", "succeeded"),
@@ -14,6 +18,10 @@ DONE = {"create": ("create", "succeeded"), "update": ("update", "succeeded"), "d
 def it():
     with Plain() as installation:
         yield installation
+
+
+def said(done):
+    return done.stdout + done.stderr
 
 
 # ---- targets ----
@@ -415,3 +423,365 @@ def test_parameter_mistakes(it):
     assert it.files() == {"here/a": "a 1.0.0 hello"}
     checked = it.document("check", it.work, code=2)
     assert it.last["mistakes"] == sum(p["severity"] == "error" for p in checked["problems"])
+
+
+# ---- modes, review, suspension, lifecycle, retain ----
+
+def test_observe(it):
+    it.deploy("a")
+    it.does("begin")
+    it.place(spec="cluster: here, mode: observe")
+    it.deploy("a", text="new")
+    it.deploy("b")
+    assert it.does("observed") == {} and it.last["state"] == "unchanged"
+    assert it.reasons() == {"a": "observed", "b": "observed"}
+    assert it.files() == {"here/a": "a 1.0.0 hello"}
+    plan = it.document("plan", "--exit-code")
+    assert plan["remediations"] == [] and {b["kind"] for b in plan["blocked"]} == {"create", "update"}
+    assert it.state_of("a")["reason"] and it.state_of("a")["active"]
+    for hand in (["retry", "a"], ["rollback", "a", "--to", "a@active"]):
+        assert "observed" in said(it.run(*hand, "-m", "now", code=2))
+    (it.root / "here/a").write_text("by hand\n")
+    drift = it.document("drift", code=None)
+    assert [d["state"] for d in drift["deployments"] if d["name"] == "a"] == ["drifted"]
+    assert "observed" in said(it.run("drift", "a", "--heal", code=2))
+    assert it.document("drift", "--heal")["deployments"][0]["resources"][0]["healed"] is False
+    it.run("sync", "--heal", code=None)
+    assert it.files() == {"here/a": "by hand"}
+    it.undeploy("b")
+    assert it.does("b goes") == {}
+    assert it.reasons() == {"a": "observed"}
+    it.deploy("b")
+    it.place()
+    assert it.does("enforced") == {"a": DONE["update"], "b": DONE["create"]}
+    it.place(spec="cluster: here, mode: observe")
+    it.undeploy("b")
+    assert it.does("b goes again") == {} and it.reasons() == {"b": "observed"}
+    it.place()
+    assert it.does("enforced again") == {"b": DONE["delete"]}
+
+
+def test_suspend_in_git(it):
+    it.deploy("a")
+    it.does("begin")
+    it.deploy("a", text="new", more="  suspend: true\n")
+    assert it.does("suspended") == {} and it.reasons() == {"a": "suspended"}
+    where = "deployments/production-a.yaml:9"
+    assert where in it.blocked["here/production/a"]["message"]
+    assert it.state_of("a")["state"] == "suspended"
+    assert "suspended" in said(it.run("drift", "a", "--heal", code=2))
+    assert where in said(it.run("resume", "a", "-m", "go on", code=2))
+    assert "suspend" in said(it.run("retry", "a", "-m", "go on", code=2))
+    assert it.files() == {"here/a": "a 1.0.0 hello"}
+    # Removing the document of a suspended one: nothing is deleted until it is resumed.
+    it.deploy("a", text="new")
+    assert it.does("no longer") == {"a": DONE["update"]}
+    it.run("suspend", "a", "-m", "a holiday")
+    it.undeploy("a")
+    it.deploy("b")
+    assert it.does("a goes") == {"b": DONE["create"]} and it.reasons() == {"a": "suspended"}
+    assert "here/a" in it.files()
+    it.run("resume", "a", "-m", "back")
+    assert set(it.files()) == {"here/b"}
+    # In git, and then the document goes: it holds until somebody says otherwise.
+    it.deploy("b", more="  suspend: true\n")
+    assert it.does("suspended") == {}
+    it.undeploy("b")
+    it.deploy("c")
+    assert it.does("b goes") == {"c": DONE["create"]} and it.reasons() == {"b": "suspended"}
+    it.run("resume", "b", "-m", "it may go")
+    assert set(it.files()) == {"here/c"}
+    it.deploy("b")
+    it.undeploy("c")
+    it.does("b again")
+    # By hand, then git: released while it is suspended.
+    it.run("suspend", "b", "-m", "give it away")
+    it.run("release", "b", "-m", "not ours")
+    assert set(it.files()) == {"here/b"} and it.rows("SELECT * FROM active") == []
+
+
+def test_review_and_rounds(it):
+    it.place(spec="cluster: here, review: require")
+    it.deploy("a")
+    it.does("begin", code=4)
+    it.run("approve", it.blocked["here/production/a"]["digest"], "-m", "fine")
+    it.deploy("a", text="new")
+    assert it.does("not yet shown", code=4) == {} and it.reasons() == {"a": "review"}
+    first = it.blocked["here/production/a"]["digest"]
+    # Another change: another digest, which nobody approved.
+    it.deploy("a", text="newer")
+    it.run("approve", first, "-m", "fine")
+    assert it.does("another", code=4) in ({}, {"a": DONE["update"]})
+    assert it.files() == {"here/a": "a 1.0.0 new"} and it.reasons() == {"a": "review"}
+    (it.root / "here/a").write_text("by hand\n")
+    it.run("sync", "--heal", code=4)  # heals need no review
+    assert it.files() == {"here/a": "a 1.0.0 new"}
+
+
+def test_lifecycle():
+    with Installation() as it:
+        it.write("deployments/shop.yaml", deployment("shop", more="  lifecycle: stopped\n"))
+        it.commit("stopped")
+        assert it.kinds() == {"shop": ("create", "succeeded")}
+        assert it.processes() == [] and it.state_of()["state"] == "stopped"
+        it.write("deployments/shop.yaml", deployment("shop"))
+        it.commit("running")
+        assert it.kinds() == {"shop": ("start", "succeeded")}
+        assert len(it.processes()) == 1
+        assert {r["running"] for r in it.rows("SELECT running FROM run_states WHERE component = 'server'")} == {1}
+        it.write("deployments/shop.yaml", deployment("shop", port=81, more="  lifecycle: stopped\n"))
+        it.commit("stopped, and another port")
+        assert it.kinds() == {"shop": ("update", "succeeded")}
+        assert it.processes() == [] and it.read("shop/page").endswith("81")
+        it.write("deployments/shop.yaml", deployment("shop", port=81))
+        it.commit("running")
+        it.kinds()
+        it.write("deployments/shop.yaml", deployment("shop", port=81, more="  lifecycle: stopped\n"))
+        it.commit("stopped")
+        assert it.kinds() == {"shop": ("stop", "succeeded")}
+        assert it.processes() == [] and it.read("shop/page")
+        assert {r["running"] for r in it.rows("SELECT running FROM run_states WHERE component = 'server'")} == {0}
+
+
+def test_retain(it):
+    it.deploy("a", more="  deletion: retain\n")
+    it.deploy("b")
+    it.does("begin")
+    it.undeploy("a")
+    it.undeploy("b")
+    it.deploy("c")
+    assert it.does("a stays where it is") == {"a": DONE["release"], "b": DONE["delete"], "c": DONE["create"]}
+    assert set(it.files()) == {"here/a", "here/c"}
+    assert [r["deployment"] for r in it.rows("SELECT deployment FROM targets")] == ["c"]
+
+
+# ---- the plan ----
+
+def commits(it):
+    return {row["oid"]: row["state"] for row in it.rows("SELECT oid, state FROM commits")}
+
+
+def test_one_plan_however_it_is_merged(it):
+    it.deploy("a")
+    it.deploy("b")
+    it.does("begin")
+    work = ("-C", str(it.work))
+    git(*work, "checkout", "-q", "-b", "proposal")
+    it.deploy("a", text="new")
+    it.commit("one", push=False)
+    it.undeploy("b")
+    it.commit("two", push=False)
+    git(*work, "push", "-q", "origin", "proposal")
+    head = git(*work, "rev-parse", "HEAD")
+    digests = {it.document("plan", "--tree", it.work)["digest"]}
+    git(*work, "checkout", "-q", "main")
+    base = git(*work, "rev-parse", "HEAD")
+    for merge in (["merge", "-q", "--no-ff", "-m", "merged", "proposal"], ["merge", "-q", "--squash", "proposal"],
+                  ["cherry-pick", f"{base}..proposal"]):
+        git(*work, "reset", "-q", "--hard", base)
+        it.write("elsewhere.md", " ".join(merge))
+        it.commit("unrelated", push=False)
+        git(*work, *merge)
+        it.commit("on top", push=False)
+        git(*work, "push", "-q", "--force", "origin", "main")
+        assert it.plans() == {"a": "update", "b": "delete"}
+        digests.add(it.planned["digest"])
+        assert it.planned["base"] == base and it.planned["commit"] == git(*work, "rev-parse", "HEAD") != head
+    assert len(digests) == 1
+    digest = digests.pop()
+    other = "sha256:" + "0" * 64
+    refused = it.run("sync", "--plan", other, code=4)
+    assert digest in refused.stderr and other in refused.stderr
+    assert it.files()["here/a"] == "a 1.0.0 hello" and "here/b" in it.files()
+    assert it.rows("SELECT walked FROM sources")[0]["walked"] == base
+    assert it.syncs("--plan", digest) == {"a": DONE["update"], "b": DONE["delete"]}
+    assert it.last["plan"] == digest
+    # It was the plan then; now nothing is to be done, which is another.
+    it.run("sync", "--plan", digest, code=4)
+
+
+def test_plan_reads_only(it):
+    it.deploy("a")
+    assert it.plans("--tree", it.work) == {"a": "create"}
+    assert not it.state.exists()
+    assert it.run("plan", "--tree", it.work, "--exit-code", code=3).stdout
+    first = it.commit("begin")
+    assert it.plans() == {"a": "create"}  # fetched, but nothing is walked
+    assert not (it.state / "ledger.db").exists()
+    digest = it.planned["digest"]
+    it.syncs()
+    assert it.last["plan"] == digest
+    it.deploy("a", text="new")
+    it.deploy("b")
+    it.commit("second")
+    before = (it.state / "ledger.db").read_bytes()
+    assert it.plans("--exit-code", code=3) == {"a": "update", "b": "create"}
+    diff = {d["path"]: d for d in it.planned["remediations"][0]["diff"]}
+    text = diff["/context/parameters/text"]
+    assert (text["op"], text["from"], text["to"]) == ("replace", "hello", "new")
+    assert (text["origin"]["file"], text["origin"]["line"]) == ("deployments/production-a.yaml", 8)
+    assert it.plans("a") == {"a": "update"}
+    assert it.plans("production/b") == {"b": "create"}
+    assert it.plans("--revision", first) == {}
+    it.run("plan", "--revision", first, "--exit-code")
+    assert "no target 'nobody'" in it.run("plan", "nobody", code=1).stderr
+    text = it.run("plan").stdout
+    assert "update" in text and "production/a" in text
+    markdown = it.run("plan", "-o", "markdown").stdout
+    assert it.document("plan")["digest"] in markdown and "production/b" in markdown
+    assert (it.state / "ledger.db").read_bytes() == before
+    assert not (it.state / "ledger.db-wal").exists() or (it.state / "ledger.db-wal").stat().st_size == 0
+    assert it.rows("SELECT count(*) AS n FROM commits")[0]["n"] == 1
+    it.remove("deployments/production-b.yaml")
+    assert it.plans("--tree", it.work) == {"a": "update"}
+
+
+def test_commits_are_noted(it):
+    it.write("README.md", "one")
+    before = it.commit("before Styrmin")
+    it.deploy("a")
+    first = it.commit("begin")
+    it.syncs()
+    assert it.note(before) == "" and it.note(first).startswith("succeeded: 1 created")
+    it.deploy("a", text="two")
+    second = it.commit("second")
+    it.deploy("a", text="three")
+    third = it.commit("third")
+    assert it.syncs() == {"a": DONE["update"]} and it.last["superseded"] == [second]
+    assert it.note(second).startswith("superseded") and third[:7] in it.note(second)
+    assert it.note(third).startswith("succeeded: 1 updated")
+    it.write("README.md", "two")
+    fourth = it.commit("words")
+    assert it.syncs() == {} and it.last["state"] == "unchanged"
+    assert it.note(fourth).startswith("unchanged")
+    it.write("deployments/production-a.yaml", "# A comment.\n" + it.deployment("a", text="three"))
+    fifth = it.commit("a comment")
+    desired = it.rows("SELECT desired, desired_commit FROM targets")[0]
+    assert it.plans() == {} and it.planned["unchanged"] == 1
+    assert it.syncs() == {} and it.last["state"] == "unchanged" and it.note(fifth).startswith("unchanged")
+    assert it.rows("SELECT desired, desired_commit FROM targets")[0] == desired
+    assert commits(it) == {first: "succeeded", second: "superseded", third: "succeeded", fourth: "unchanged",
+                           fifth: "unchanged"}
+    it.deploy("a", text="four")
+    it.write("deployments/b.yaml", "kind: [")
+    sixth = it.commit("a mistake")
+    it.syncs(code=4)
+    note = it.note(sixth)
+    assert note.startswith("blocked: 1 updated, 1 blocked\n") and "deployments/b.yaml:2:" in note
+    assert it.sync(code=4)["mistakes"] == 1 and it.note(sixth) == note
+    it.run("suspend", "a", "-m", "walk again", code=4)
+    it.syncs(code=4)
+    assert "deployments/b.yaml:2:" in it.note(sixth)
+    it.remove("deployments/b.yaml")
+    it.commit("without it")
+    assert it.sync()["mistakes"] == 0
+    records = it.records()
+    assert [r["sequence"] for r in records] == list(range(1, len(records) + 1))
+    it.check_ledger()
+
+
+def test_cost_follows_the_change(it):
+    for i in range(30):
+        it.deploy(f"d{i}")
+    it.plain("2")
+    it.deploy("other", driver="2")
+    it.does("many")
+    with sqlite3.connect(it.state / "ledger.db") as db:
+        # Whoever writes a row of another target is caught.
+        db.execute("CREATE TRIGGER only BEFORE UPDATE ON targets WHEN old.deployment <> 'd7' BEGIN SELECT"
+                   " RAISE(ABORT, 'another target was walked'); END")
+    it.deploy("d7", text="new")
+    assert it.does("one file") == {"d7": DONE["update"]}
+    with sqlite3.connect(it.state / "ledger.db") as db:
+        db.execute("DROP TRIGGER only")
+    it.plain("2", page="x\n")
+    assert it.does("the driver of one", code=4) == {} and it.reasons() == {"other": "guard"}
+
+
+# ---- the source ----
+
+def test_rewritten_branch(it):
+    it.deploy("a")
+    first = it.commit("begin")
+    it.deploy("a", text="two")
+    second = it.commit("second")
+    it.syncs()
+    git("-C", str(it.work), "reset", "-q", "--hard", first)
+    it.deploy("a", text="three")
+    rewritten = it.commit("rewritten", push=False)
+    git("-C", str(it.work), "push", "-q", "--force", "origin", "main")
+    refused = it.run("sync", code=1)
+    assert second[:12] in refused.stdout + refused.stderr and rewritten[:12] in refused.stdout + refused.stderr
+    assert it.files() == {"here/a": "a 1.0.0 two"}
+    it.run("sync", code=1)
+    configuration = (it.path / "styrmin.yaml").read_text()
+    (it.path / "styrmin.yaml").write_text(configuration.replace("source: {", "source: {rewind: accept, "))
+    assert it.syncs() == {"a": DONE["update"]}
+    assert it.files() == {"here/a": "a 1.0.0 three"}
+    (it.path / "styrmin.yaml").write_text(configuration)
+    assert it.sync()["state"] == "unchanged"
+
+
+def test_branch_and_remote_away(it):
+    it.plain("2", "  on_failure: {attempts: 5}\n" + FAILS)
+    it.deploy("a")
+    it.deploy("b", driver="2")
+    it.does("b fails", code=1)
+    aside = it.path / "aside.git"
+    it.remote.rename(aside)
+    (it.root / "here/go").write_text("")
+    with sqlite3.connect(it.state / "ledger.db") as db:
+        db.execute("UPDATE remediations SET due = 1 WHERE state = 'waiting'")
+    # What is due runs without the remote; the sync says that it could not look.
+    assert it.syncs(code=1) == {"b": DONE["create"]} and it.last["error"]
+    assert "here/b" in it.files()
+    # The mirror is planned as it is.
+    assert it.plans() == {}
+    aside.rename(it.remote)
+    assert it.syncs() == {}
+    git("-C", str(it.remote), "update-ref", "-d", "refs/heads/main")
+    gone = it.sync(code=1)
+    assert "main" in gone["error"] and set(it.files()) == {"here/a", "here/b", "here/go"}
+    it.configure(url="http://anna:sesame@127.0.0.1:9/none.git")
+    assert "password_file" in it.run("sync", code=2).stderr
+    for command in (["sync", "-v"], ["plan"], ["sync", "-o", "json"], ["status", "-o", "json"], ["doctor"]):
+        assert "sesame" not in said(it.run(*command, code=None)), command
+    assert not any(b"sesame" in file.read_bytes() for file in it.state.rglob("*") if file.is_file())
+
+
+# ---- whose records ----
+
+def test_two_installations_with_one_name(it):
+    it.deploy("a")
+    it.does("begin")
+    before = it.records()
+    with Plain() as twin:
+        twin.configure(url=it.remote)
+        refused = twin.run("sync", code=1)
+        assert "--fresh" in refused.stderr and twin.files() == {}
+    # The ledger is lost.
+    for file in it.state.glob("ledger.db*"):
+        file.unlink()
+    refused = it.run("sync", code=1)
+    assert "sync --fresh" in refused.stderr
+    assert it.syncs("--fresh") == {"a": DONE["create"]}  # what is there is equal, and taken over
+    after = it.records()
+    assert len(after) == len(before) + 1
+    assert it.rows("SELECT seq, previous FROM records ORDER BY seq")[0]["previous"] == \
+        record_digest(before[-1])
+    assert it.sync()["state"] == "unchanged"
+    it.check_ledger()
+    # Somebody else writes records under our name.
+    with Plain() as twin:
+        twin.configure(url=it.remote)
+        twin.deploy("a")
+        twin.syncs("--fresh", code=None)
+    it.deploy("a", text="new")
+    it.commit("next")
+    refused = it.run("sync", code=1)
+    assert "name" in refused.stderr and it.files() == {"here/a": "a 1.0.0 hello"}
+
+
+def record_digest(record):
+    text = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
