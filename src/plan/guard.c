@@ -52,14 +52,16 @@ static void guard_work(struct sty_plan_work *work, struct sty_plan_item *item)
     if (t->unfinished)
         sty_plan_block(work, item, "waiting", NULL, "%s", t->unfinished);
     if (t->suspended)
-        sty_plan_block(work, item, "suspended", "styrmin resume", "%s", t->suspended);
+        sty_plan_block(work, item, "suspended",
+                       sty_arena_printf(work->arena, "styrmin resume %s -m REASON", item->name), "%s", t->suspended);
     if (item->environment->observe)
         sty_plan_block(work, item, "observed", "mode: enforce in the Environment", "environment %s is only observed",
                        t->names.environment);
     if (t->desired && t->quarantined && strcmp(t->quarantined, sty_instance_digest(t->desired)) == 0)
-        sty_plan_block(work, item, "quarantined",
-                       sty_arena_printf(work->arena, "change it with a commit, or: styrmin retry %s", item->name),
-                       "this Instance was tried and failed");
+        sty_plan_block(
+            work, item, "quarantined",
+            sty_arena_printf(work->arena, "change it with a commit, or: styrmin retry %s -m REASON", item->name),
+            "this Instance was tried and failed");
     if (t->desired && t->driver_changed)
         guard_driver(work, item);
     guard_downgrade(work, item);
@@ -79,8 +81,8 @@ void sty_plan_guard(struct sty_plan_work *work, struct sty_plan_item *item)
     if (item->kind != STY_REMEDY_NONE)
         guard_work(work, item);
     else if (t->pinned && t->git_wants && t->desired && strcmp(t->git_wants, sty_instance_digest(t->desired)) != 0)
-        sty_plan_block(work, item, "pinned", sty_arena_printf(work->arena, "styrmin resume %s", item->name), "%s",
-                       t->pinned);
+        sty_plan_block(work, item, "pinned", sty_arena_printf(work->arena, "styrmin resume %s -m REASON", item->name),
+                       "%s", t->pinned);
 }
 
 /* ---- classes: which kinds a rule is about ---- */
@@ -111,7 +113,8 @@ static int review(struct sty_plan_work *work, struct sty_plan_item *item, struct
         return -1;
     item->made->shown = item->made->shown || item->approved;
     if (item->environment->review_required && !item->made->shown && !by_hand(item->target))
-        sty_plan_block(work, item, "review", sty_arena_printf(work->arena, "styrmin approve %s", item->made->digest),
+        sty_plan_block(work, item, "review",
+                       sty_arena_printf(work->arena, "styrmin approve %s -m REASON", item->made->digest),
                        "this remediation was on no pull request");
     return 0;
 }
@@ -160,12 +163,12 @@ static void spend(struct sty_plan_work *work, const struct sty_plan_environment 
     for (size_t i = 0; count > limit && i < work->count; i++) {
         struct sty_plan_item *item = &work->items[i];
         if (counts(item, env, class) && !item->block.reason)
-            sty_plan_block(
-                work, item, "guard",
-                sty_arena_printf(work->arena,
-                                 "styrmin approve %s, or a commit with the trailer Styrmin-Allow: %s=%" PRId64,
-                                 item->made->digest, word, count),
-                "%" PRId64 " to %s in %s, its budget is %" PRId64, count, word, env->name, limit);
+            sty_plan_block(work, item, "guard",
+                           sty_arena_printf(
+                               work->arena,
+                               "styrmin approve %s -m REASON, or a commit with the trailer Styrmin-Allow: %s=%" PRId64,
+                               item->made->digest, word, count),
+                           "%" PRId64 " to %s in %s, its budget is %" PRId64, count, word, env->name, limit);
     }
 }
 

@@ -70,6 +70,11 @@ static int write_documents(struct sty_walk *walk, struct sty_error *err)
     return 0;
 }
 
+static struct sty_subject *subject_of(const struct sty_walk *walk, const struct sty_plan_target *facts)
+{
+    return &walk->subjects[facts - walk->facts];
+}
+
 /* ---- source and commits ---- */
 
 static int write_source(struct sty_walk *walk, struct sty_error *err)
@@ -110,19 +115,21 @@ static int write_commits(struct sty_walk *walk, struct sty_error *err)
 static json_t *blocked_list(const struct sty_walk *walk)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < walk->plan->blocked_count; i++)
-        json_array_append_new(list, sty_plan_blocked_json(&walk->plan->blocked[i]));
+    for (size_t i = 0; i < walk->plan->blocked_count; i++) {
+        const struct sty_plan_blocked *blocked = &walk->plan->blocked[i];
+        const json_t *wish = sty_walk_wish(walk, subject_of(walk, blocked->target)->id);
+        json_t *entry = sty_plan_blocked_json(blocked);
+        if (sty_json_bool(wish, "own", false))
+            json_object_set_new(entry, "own", json_true());
+        json_array_append_new(list, entry);
+    }
     return list;
 }
 
-/* A walk of the same commit that finds nothing new leaves it as it was. */
 static int write_findings(struct sty_walk *walk, struct sty_error *err)
 {
     json_auto_t *blocked = blocked_list(walk);
-    return sty_ledger_exec(walk->ledger, err,
-                           "UPDATE commits SET blocked = ?1, plan = CASE WHEN plan IS NULL OR ?2 THEN ?3 ELSE plan END,"
-                           " state = CASE WHEN ?2 OR blocked IS NOT ?1 THEN 'running' ELSE state END WHERE oid = ?4",
-                           "jbss", blocked, walk->plan->count > 0, walk->plan->digest, walk->snapshot.commit);
+    return sty_commit_findings(walk->ledger, walk->snapshot.commit, blocked, walk->plan->digest, err);
 }
 
 /* ---- Instances ---- */
@@ -227,8 +234,8 @@ static int write_target(struct sty_walk *walk, size_t at, struct sty_error *err)
                         " policy = coalesce(?6, policy), blocked = NULL,"
                         " quarantined = CASE WHEN ?7 THEN quarantined END,"
                         " pinned = CASE WHEN ?8 THEN pinned END, pin_request = CASE WHEN ?8 THEN pin_request END,"
-                        " unsettled = NOT ?2 OR tainted OR (CASE WHEN ?8 THEN pinned ELSE ?3 END) IS NOT (SELECT instance"
-                        " FROM active WHERE target = targets.id) WHERE id = ?9",
+                        " unsettled = NOT ?2 OR tainted OR (CASE WHEN ?8 THEN pinned ELSE ?3 END, ?3) IS NOT (SELECT"
+                        " instance, instance FROM active WHERE target = targets.id) WHERE id = ?9",
                         "sbsbsjbbi", facts->names.deployment, facts->wanted, git, changed, walk->snapshot.commit,
                         subject->policy, stays, pinned, subject->id) < 0)
         return -1;
@@ -243,11 +250,6 @@ static int write_targets(struct sty_walk *walk, struct sty_error *err)
             if (walk->subjects[i].renamed == renamed && write_target(walk, i, err) < 0)
                 return sty_error_wrap(err, "%s", sty_target_text(walk->arena, &walk->facts[i].names));
     return 0;
-}
-
-static struct sty_subject *subject_of(const struct sty_walk *walk, const struct sty_plan_target *facts)
-{
-    return &walk->subjects[facts - walk->facts];
 }
 
 static int write_blocked(struct sty_walk *walk, struct sty_error *err)
