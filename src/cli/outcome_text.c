@@ -54,8 +54,9 @@ static void print_standing(const struct sty_cli *cli, const json_t *entry)
         fputs(": ", stdout);
         sty_print_visible(error);
     }
-    printf("\n         to go on: a commit that changes it, or styrmin retry %s -m REASON\n",
-           sty_target_words(cli, entry));
+    fputs("\n         to go on: ", stdout);
+    sty_print_visible(sty_json_text(entry, "remedy", ""));
+    putchar('\n');
 }
 
 /* ---- sync ---- */

@@ -34,10 +34,18 @@ static int fill_entry(char **out, struct sty_arena *arena, const struct sty_host
     return 0;
 }
 
-static const char *home(void)
+/* Not our own HOME: cron, a shell and sudo have different ones. */
+static const char *home_of(const struct passwd *user)
 {
-    const char *given = getenv("HOME");
-    return given && *given == '/' ? given : "/";
+    return user && user->pw_dir && *user->pw_dir == '/' ? user->pw_dir : "/";
+}
+
+json_t *sty_environment_of(const json_t *env, const char *user)
+{
+    json_t *out = env ? json_copy((json_t *)env) : json_object();
+    if (user && !json_object_get(out, "HOME"))
+        json_object_set_new(out, "HOME", sty_json_string(home_of(getpwnam(user))));
+    return out;
 }
 
 int sty_environment_make(char ***out, struct sty_arena *arena, const struct sty_host *host, const json_t *env,
@@ -46,7 +54,7 @@ int sty_environment_make(char ***out, struct sty_arena *arena, const struct sty_
     const struct {
         const char *name, *value;
     } given[] = {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
-                 {"HOME", home()},
+                 {"HOME", home_of(getpwuid(geteuid()))},
                  {"LANG", "C.UTF-8"}};
     size_t count = 0;
     const char **names = sty_json_keys(arena, env);

@@ -61,16 +61,20 @@ int sty_hand_resume(enum sty_hand_verdict *out, struct sty_hand *hand, struct st
     const json_t *suspend = json_object_get(hand->policy, "suspend");
     bool in_git = json_is_object(suspend) && sty_json_int(hand->target, "wanted", 0);
     bool pinned = sty_json_text(hand->target, "pinned", NULL) != NULL;
-    bool suspended = sty_json_int(hand->target, "suspended_until", 0) > 0 || (json_is_object(suspend) && !in_git);
+    bool suspended = sty_json_int(hand->target, "suspended_until", 0) > sty_ledger_now(hand->ledger) ||
+                     (json_is_object(suspend) && !in_git);
+    const char *ended = suspended && pinned ? "no longer suspended, no longer pinned"
+                        : suspended         ? "no longer suspended"
+                        : pinned            ? "no longer pinned"
+                                            : "";
     if (in_git)
         *out = sty_hand_answer(hand, pinned || suspended ? STY_HAND_DONE : STY_HAND_REFUSED,
-                               "%s:%d suspends it: change that with a commit", sty_json_text(suspend, "file", ""),
-                               (int)sty_json_int(suspend, "line", 0));
-    else if (!pinned && !suspended)
+                               "%s%s%s:%d suspends it: change that with a commit", ended, *ended ? "; " : "",
+                               sty_json_text(suspend, "file", ""), (int)sty_json_int(suspend, "line", 0));
+    else if (!*ended)
         *out = sty_hand_answer(hand, STY_HAND_REFUSED, "it is neither suspended nor pinned by hand");
     else
-        *out = sty_hand_answer(hand, STY_HAND_DONE, "%s%s%s", suspended ? "no longer suspended" : "",
-                               suspended && pinned ? ", " : "", pinned ? "no longer pinned" : "");
+        *out = sty_hand_answer(hand, STY_HAND_DONE, "%s", ended);
     if (*out == STY_HAND_REFUSED || (pinned && give_up_waiting(hand, err) < 0))
         return *out == STY_HAND_REFUSED ? 0 : -1;
     return sty_ledger_exec(hand->ledger, err,
@@ -206,6 +210,9 @@ int sty_hand_rollback(enum sty_hand_verdict *out, struct sty_hand *hand, struct 
     }
     json_object_set_new(hand->wish, "requested", json_true());
     json_object_set(hand->wish, "allow_downgrade", json_object_get(hand->arguments, "allow_downgrade"));
+    json_object_set_new(hand->wish, "own", json_true());
+    json_object_set(hand->wish, "pinned", json_object_get(hand->target, "pinned"));
+    json_object_set(hand->wish, "pin_request", json_object_get(hand->target, "pin_request"));
     *out = sty_hand_answer(hand, STY_HAND_WALK, "pinned to %.13s", digest);
     if (give_up_waiting(hand, err) < 0)
         return -1;
@@ -253,6 +260,7 @@ int sty_hand_adopt(enum sty_hand_verdict *out, struct sty_hand *hand, struct sty
     json_object_set_new(hand->wish, "requested", json_true());
     if (update)
         return claim_all(hand, err);
+    json_object_set_new(hand->wish, "own", json_true());
     return json_object_set_new(hand->wish, "wish", json_string("adopt"));
 }
 
@@ -261,6 +269,7 @@ int sty_hand_release(enum sty_hand_verdict *out, struct sty_hand *hand, struct s
     *out = sty_hand_answer(hand, STY_HAND_WALK, "%s", "");
     if (give_up_waiting(hand, err) < 0)
         return -1;
+    json_object_set_new(hand->wish, "own", json_true());
     return json_object_set_new(hand->wish, "wish", json_string("release"));
 }
 

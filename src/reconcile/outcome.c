@@ -77,25 +77,41 @@ static int read_blocked(json_t *blocked, bool *waits, struct sty_ledger *ledger,
     return 0;
 }
 
+static json_t *way_on(const json_t *row)
+{
+    char at[32];
+    const char *target = sty_json_text(row, "target", "");
+    const json_t *due = json_object_get(row, "due");
+    bool waiting = sty_streq(sty_json_text(row, "state", ""), "waiting");
+    sty_auto_free char *text =
+        waiting && json_is_integer(due)
+            ? sty_sprintf("nothing: it is tried again at %s; sooner with: styrmin retry %s -m REASON",
+                          sty_time_text(at, json_integer_value(due)), target)
+        : waiting && sty_json_int(row, "doubts", 0)
+            ? sty_sprintf("look whether it happened, then say: styrmin retry %s --done -m REASON, or --again", target)
+            : sty_sprintf("a commit that changes it, or: styrmin retry %s -m REASON", target);
+    return sty_json_string(text);
+}
+
 /* Failed earlier and not put right: quarantined or tainted. */
 static int read_standing(json_t *standing, struct sty_ledger *ledger, struct sty_error *err)
 {
     json_auto_t *rows = NULL;
     if (sty_ledger_rows(
             &rows, ledger, err,
-            "SELECT " TARGET_NAME(
-                "t") " AS target, t.deployment, t.environment, t.cluster, t.tainted, t.quarantined,"
-                     " r.id AS remediation, r.kind, r.error, r.commit_oid AS 'commit' FROM targets t LEFT JOIN "
-                     "remediations r ON"
-                     " r.seq = (SELECT max(seq) FROM remediations WHERE target = t.id AND state IN ('failed', "
-                     "'cancelled',"
-                     " 'waiting')) WHERE t.unsettled = 1 AND (t.tainted OR t.quarantined IS NOT NULL) ORDER BY 1",
+            "SELECT " TARGET_NAME("t") " AS target, t.deployment, t.environment, t.cluster, t.tainted, t.quarantined,"
+            " r.id AS remediation, r.kind, r.state, r.due, r.error, r.commit_oid AS 'commit', (SELECT count(*) FROM marks"
+            " WHERE target = t.id AND marks.state = 'begun') AS doubts FROM targets t LEFT JOIN remediations r ON"
+            " r.seq = (SELECT max(seq) FROM remediations WHERE target = t.id AND state IN ('failed', 'cancelled',"
+            " 'waiting')) WHERE t.unsettled = 1 AND (t.tainted OR t.quarantined IS NOT NULL) ORDER BY 1",
             "") < 0)
         return -1;
     for (size_t i = 0; i < json_array_size(rows); i++) {
         json_t *row = json_array_get(rows, i);
         json_object_set_new(row, "tainted", json_boolean(sty_json_int(row, "tainted", 0)));
         json_object_set_new(row, "quarantined", json_boolean(sty_json_text(row, "quarantined", NULL) != NULL));
+        json_object_set_new(row, "remedy", way_on(row));
+        json_object_del(row, "doubts");
         json_array_append(standing, row);
     }
     return 0;

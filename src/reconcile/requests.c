@@ -135,18 +135,37 @@ static int outcome_of(bool *done, char text[512], struct sty_ledger *ledger, con
                        "SELECT kind, state, error, wait_reason FROM remediations WHERE request = ? OR id = ? ORDER BY"
                        " parent IS NOT NULL, seq DESC LIMIT 1",
                        "ss", sty_json_text(wish, "request", ""), sty_json_text(wish, "remediation", "")) < 0 ||
-        sty_ledger_row(&target, ledger, err,
-                       "SELECT json_extract(blocked, '$.message') AS message FROM targets WHERE id = ?", "i",
-                       sty_json_int(wish, "target", 0)) < 0)
+        sty_ledger_row(
+            &target, ledger, err,
+            "SELECT json_extract(blocked, '$.message') AS message, json_extract(blocked, '$.kind') AS kind FROM"
+            " targets WHERE id = ?",
+            "i", sty_json_int(wish, "target", 0)) < 0)
         return -1;
     const char *state = sty_json_text(row, "state", NULL), *blocked = sty_json_text(target, "message", NULL);
+    bool pins = json_object_get(wish, "pinned");
     const char *error = sty_json_text(row, "error", sty_json_text(row, "wait_reason", NULL));
     *done = state ? !sty_streq(state, "superseded") : !blocked;
     if (state && *done)
         snprintf(text, 512, "%s %s%s%s", sty_json_text(row, "kind", ""), state, error ? ": " : "", error ? error : "");
     else
-        snprintf(text, 512, "%s", blocked ? blocked : "nothing had to be done");
+        snprintf(text, 512, "%s%s", blocked ? blocked : "nothing had to be done",
+                 blocked && pins && sty_streq(sty_json_text(target, "kind", ""), "downgrade")
+                     ? "; with --allow-downgrade it is done all the same"
+                     : "");
     return 0;
+}
+
+/* What was not let through leaves nothing behind: the next walk looks at the target as if it had not been asked. */
+static int take_back(struct sty_ledger *ledger, const json_t *wish, struct sty_error *err)
+{
+    int64_t target = sty_json_int(wish, "target", 0);
+    if (!sty_json_bool(wish, "own", false))
+        return 0;
+    if (json_object_get(wish, "pinned") &&
+        sty_ledger_exec(ledger, err, "UPDATE targets SET pinned = ?, pin_request = ? WHERE id = ?", "ssi",
+                        sty_json_text(wish, "pinned", NULL), sty_json_text(wish, "pin_request", NULL), target) < 0)
+        return -1;
+    return sty_ledger_exec(ledger, err, "UPDATE targets SET blocked = NULL, unsettled = 1 WHERE id = ?", "i", target);
 }
 
 static int answer_one(void *self, struct sty_ledger *ledger, struct sty_error *err)
@@ -157,7 +176,7 @@ static int answer_one(void *self, struct sty_ledger *ledger, struct sty_error *e
     bool done = false;
     if (sty_ledger_row(&request, ledger, err, "SELECT * FROM requests WHERE id = ? AND state = 'pending'", "s",
                        sty_json_text(wish, "request", "")) < 0 ||
-        outcome_of(&done, text, ledger, wish, err) < 0)
+        outcome_of(&done, text, ledger, wish, err) < 0 || (!done && take_back(ledger, wish, err) < 0))
         return -1;
     return request ? close_request(ledger, request, done, text, err) : 0;
 }

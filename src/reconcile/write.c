@@ -182,17 +182,16 @@ static int write_target(struct sty_walk *walk, size_t at, struct sty_error *err)
     bool changed = git && !sty_streq(git, before);
     bool pinned = facts->pinned != NULL;
     bool stays = !facts->wanted ? false : !subject->git || pinned || sty_streq(facts->quarantined, git);
-    if (sty_ledger_exec(
-            walk->ledger, err,
-            "UPDATE targets SET deployment = ?1, wanted = ?2, desired = ?3,"
-            " desired_commit = CASE WHEN ?4 OR desired_commit IS NULL THEN ?5 ELSE desired_commit END,"
-            " policy = coalesce(?6, policy), blocked = NULL,"
-            " quarantined = CASE WHEN ?7 THEN quarantined END,"
-            " pinned = CASE WHEN ?8 THEN pinned END, pin_request = CASE WHEN ?8 THEN pin_request END,"
-            " unsettled = NOT ?2 OR tainted OR (CASE WHEN ?8 THEN pinned ELSE ?3 END) IS NOT (SELECT instance"
-            " FROM active WHERE target = targets.id) WHERE id = ?9",
-            "sbsbsjbbi", facts->names.deployment, facts->wanted, git, changed, walk->snapshot.commit, subject->policy,
-            stays, pinned, subject->id) < 0)
+    if (sty_ledger_exec(walk->ledger, err,
+                        "UPDATE targets SET deployment = ?1, wanted = ?2, desired = ?3,"
+                        " desired_commit = CASE WHEN ?4 OR desired_commit IS NULL THEN ?5 ELSE desired_commit END,"
+                        " policy = coalesce(?6, policy), blocked = NULL,"
+                        " quarantined = CASE WHEN ?7 THEN quarantined END,"
+                        " pinned = CASE WHEN ?8 THEN pinned END, pin_request = CASE WHEN ?8 THEN pin_request END,"
+                        " unsettled = NOT ?2 OR tainted OR (CASE WHEN ?8 THEN pinned ELSE ?3 END, ?3) IS NOT (SELECT"
+                        " instance, instance FROM active WHERE target = targets.id) WHERE id = ?9",
+                        "sbsbsjbbi", facts->names.deployment, facts->wanted, git, changed, walk->snapshot.commit,
+                        subject->policy, stays, pinned, subject->id) < 0)
         return -1;
     return supersede(walk, subject, err) < 0 ? -1 : write_inputs(walk, subject, err);
 }
@@ -207,7 +206,7 @@ static int write_targets(struct sty_walk *walk, struct sty_error *err)
     return 0;
 }
 
-static struct sty_subject *subject_of(const struct sty_walk *walk, const struct sty_plan_target *facts)
+struct sty_subject *sty_walk_subject(const struct sty_walk *walk, const struct sty_plan_target *facts)
 {
     return &walk->subjects[facts - walk->facts];
 }
@@ -215,7 +214,7 @@ static struct sty_subject *subject_of(const struct sty_walk *walk, const struct 
 static int write_block(struct sty_walk *walk, const struct sty_plan_blocked *entry, struct sty_error *err)
 {
     static const char *const names[] = {"target", "deployment", "environment", "cluster"};
-    const struct sty_subject *subject = subject_of(walk, entry->target);
+    const struct sty_subject *subject = sty_walk_subject(walk, entry->target);
     json_auto_t *blocked = sty_plan_blocked_json(entry);
     for (size_t n = 0; n < STY_COUNT(names); n++)
         json_object_del(blocked, names[n]);
@@ -256,7 +255,7 @@ static int forget_empty(struct sty_walk *walk, struct sty_error *err)
 /* Its digest is another, it is the same: as if it had been adopted, without a remediation. */
 static int restamp(struct sty_walk *walk, const struct sty_plan_target *facts, struct sty_error *err)
 {
-    const struct sty_subject *subject = subject_of(walk, facts);
+    const struct sty_subject *subject = sty_walk_subject(walk, facts);
     json_auto_t *active = NULL;
     const char *digest = sty_instance_digest(facts->desired);
     if (sty_ledger_row(&active, walk->ledger, err, "SELECT * FROM active WHERE target = ?", "i", subject->id) < 0)
@@ -276,7 +275,7 @@ static int restamp(struct sty_walk *walk, const struct sty_plan_target *facts, s
 static const char *commit_of(const struct sty_walk *walk, const struct sty_plan_remediation *remediation,
                              const json_t *row)
 {
-    const struct sty_subject *subject = subject_of(walk, remediation->target);
+    const struct sty_subject *subject = sty_walk_subject(walk, remediation->target);
     bool keeps = remediation->kind == STY_REMEDY_HEAL || remediation->kind == STY_REMEDY_RESTORE;
     if (keeps && sty_json_text(subject->row, "active_commit", NULL))
         return sty_json_text(subject->row, "active_commit", NULL);
@@ -288,7 +287,7 @@ static const char *commit_of(const struct sty_walk *walk, const struct sty_plan_
 static int write_remediation(struct sty_walk *walk, const struct sty_plan_remediation *remediation,
                              struct sty_error *err)
 {
-    const struct sty_subject *subject = subject_of(walk, remediation->target);
+    const struct sty_subject *subject = sty_walk_subject(walk, remediation->target);
     const json_t *wish = sty_walk_wish(walk, subject->id);
     json_auto_t *document = sty_plan_remediation_json(remediation), *row = NULL;
     char id[STY_ID_SIZE];
@@ -306,7 +305,7 @@ static int write_remediation(struct sty_walk *walk, const struct sty_plan_remedi
 static int hand_over(struct sty_walk *walk, const struct sty_plan_handover *handover, struct sty_error *err)
 {
     return sty_ledger_exec(walk->ledger, err, "UPDATE resources SET target = ? WHERE place = ? AND id = ?", "iss",
-                           subject_of(walk, handover->to)->id, handover->to->place, handover->id);
+                           sty_walk_subject(walk, handover->to)->id, handover->to->place, handover->id);
 }
 
 static int write_work(struct sty_walk *walk, struct sty_error *err)

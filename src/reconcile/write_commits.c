@@ -79,8 +79,14 @@ static int keep_mistakes(json_t *list, const struct sty_walk *walk, struct sty_e
 
 static int blocked_list(json_t *list, const struct sty_walk *walk, struct sty_error *err)
 {
-    for (size_t i = 0; i < walk->plan->blocked_count; i++)
-        json_array_append_new(list, sty_plan_blocked_json(&walk->plan->blocked[i]));
+    for (size_t i = 0; i < walk->plan->blocked_count; i++) {
+        const struct sty_plan_blocked *blocked = &walk->plan->blocked[i];
+        const json_t *wish = sty_walk_wish(walk, sty_walk_subject(walk, blocked->target)->id);
+        json_t *entry = sty_plan_blocked_json(blocked);
+        if (sty_json_bool(wish, "own", false))
+            json_object_set_new(entry, "own", json_true());
+        json_array_append_new(list, entry);
+    }
     if (walk->commit_count == 0)
         return keep_mistakes(list, walk, err);
     add_mistakes(list, walk);
@@ -99,8 +105,5 @@ int sty_walk_write_findings(struct sty_walk *walk, struct sty_error *err)
         return -1;
     if ((walk->commit_count || walk->plan->count) && sty_ledger_event(walk->ledger, &event, err) < 0)
         return -1;
-    return sty_ledger_exec(walk->ledger, err,
-                           "UPDATE commits SET blocked = ?1, plan = CASE WHEN plan IS NULL OR ?2 THEN ?3 ELSE plan END,"
-                           " state = CASE WHEN ?2 OR blocked IS NOT ?1 THEN 'running' ELSE state END WHERE oid = ?4",
-                           "jbss", blocked, walk->plan->count > 0, walk->plan->digest, walk->snapshot.commit);
+    return sty_commit_findings(walk->ledger, walk->snapshot.commit, blocked, walk->plan->digest, err);
 }

@@ -144,9 +144,10 @@ static int make_environment(struct sty_workspace *workspace, struct sty_step *st
     struct sty_host host = *ear->host;
     char **made;
     size_t count = 0;
+    json_auto_t *env = sty_environment_of(json_object_get(step->args, "env"), sty_json_text(step->args, "user", NULL));
     host.secret = overheard;
     host.self = ear;
-    if (sty_environment_make(&made, arena, &host, json_object_get(step->args, "env"), err) < 0)
+    if (sty_environment_make(&made, arena, &host, env, err) < 0)
         return -1;
     while (made[count])
         count++;
