@@ -300,8 +300,8 @@ static int active_targets(json_t **out, struct sty_ledger *ledger, struct sty_er
     return sty_ledger_rows(
         out, ledger, err,
         "SELECT *, NOT (busy OR tainted OR suspended OR observed OR claimed) AS free FROM (SELECT t.id, t.cluster,"
-        " t.environment, t.deployment, t.tainted, a.instance, EXISTS (SELECT 1 FROM remediations r WHERE r.target = t.id"
-        " AND r.state IN ('planned', 'running', 'waiting')) AS busy, coalesce(t.suspended_until, 0) > ? OR"
+        " t.environment, t.deployment, t.tainted, a.instance, EXISTS (SELECT 1 FROM remediations r WHERE r.target ="
+        " t.id AND r.state IN ('planned', 'running', 'waiting')) AS busy, coalesce(t.suspended_until, 0) > ? OR"
         " coalesce(t.policy ->> 'suspend', 0) <> 0 AS suspended, coalesce(t.policy ->> 'observe', 0) <> 0 AS observed,"
         " coalesce(t.blocked ->> 'reason', '') = 'claim' AS claimed FROM targets t JOIN active a ON a.target = t.id)"
         " ORDER BY cluster, environment, deployment",

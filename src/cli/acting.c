@@ -46,7 +46,7 @@ static int describe(struct sty_acting *acting, const struct sty_cli *cli, struct
                                   .world = sty_world_real(),
                                   .state_dir = configuration->state_dir,
                                   .allow = configuration->allow,
-                                  .secrets = json_object_get(value, "secrets"),
+                                  .secrets = configuration->secrets,
                                   .program = acting->program,
                                   .parallelism = (int)sty_json_int(embedded, "parallelism", 4),
                                   .flap_limit = sty_json_int(json_object_get(value, "drift"), "flap_limit", 5),
@@ -64,9 +64,26 @@ static int open_state(struct sty_acting *acting, const char *state_dir, int64_t 
     return sty_repo_open(&acting->repo, mirror, false, err);
 }
 
+/* What git says may be written must not reach what Styrmin remembers. */
+static int check_allow(const struct sty_configuration *configuration, struct sty_error *err)
+{
+    for (const char *const *root = configuration->allow; *root; root++) {
+        size_t length = strlen(*root);
+        while (length && (*root)[length - 1] == '/')
+            length--;
+        const char *state = configuration->state_dir;
+        if (strncmp(state, *root, length) == 0 && (state[length] == '/' || state[length] == '\0'))
+            return sty_error_set(err, STY_USAGE, "configuration: host.allow '%s' contains the state directory %s: move one"
+                                                 " of them", *root, state);
+    }
+    return 0;
+}
+
 int sty_acting_open(struct sty_acting *out, struct sty_cli *cli, int64_t wait_ms, struct sty_error *err)
 {
     sty_auto(acting) acting = {.lock = -1};
+    if (check_allow(&cli->configuration, err) < 0)
+        return -1;
     if (open_state(&acting, cli->configuration.state_dir, wait_ms, err) < 0)
         return sty_error_wrap(err, "state directory");
     if (describe(&acting, cli, err) < 0)

@@ -41,6 +41,7 @@ struct sty_configuration {
     struct sty_source_config source;
     const char *state_dir;
     const char *const *allow; /* host.allow */
+    const json_t *secrets;    /* {"files","env","commands"}, paths absolute */
 };
 
 enum sty_needs { STY_NEEDS_CONFIGURATION = 1, STY_NEEDS_LEDGER = 2 };

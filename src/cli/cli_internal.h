@@ -36,6 +36,7 @@ void sty_print_table(const struct sty_cli *cli, const struct sty_table *table);
 struct sty_view {
     struct sty_repo *repo;
     struct sty_snapshot snapshot;
+    const char *folder; /* of the snapshot below its commit's top; "" is the top */
     struct sty_problems problems;
     struct sty_catalog *catalog;
 };
@@ -74,6 +75,7 @@ int sty_command_history(struct sty_cli *cli, struct sty_error *err);
 int sty_command_show(struct sty_cli *cli, struct sty_error *err);
 int sty_command_diff(struct sty_cli *cli, struct sty_error *err);
 int sty_command_logs(struct sty_cli *cli, struct sty_error *err);
+int sty_command_verify(struct sty_cli *cli, struct sty_error *err);
 int sty_command_ledger(struct sty_cli *cli, struct sty_error *err);
 int sty_command_init(struct sty_cli *cli, struct sty_error *err);
 int sty_command_git_setup(struct sty_cli *cli, struct sty_error *err);

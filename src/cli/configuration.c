@@ -91,6 +91,28 @@ static void read_allow(struct sty_configuration *out, struct sty_arena *arena, c
     out->allow = roots;
 }
 
+static void release(void *value)
+{
+    json_decref(value);
+}
+
+/* Names of programs without a '/' are looked up in PATH and stay as they are. */
+static void read_secrets(struct sty_configuration *out, struct sty_arena *arena, const char *folder)
+{
+    static const char *const lists[] = {"files", "commands"};
+    json_t *secrets = json_deep_copy(json_object_get(out->value, "secrets"));
+    for (size_t l = 0; l < STY_COUNT(lists); l++) {
+        json_t *list = json_object_get(secrets, lists[l]);
+        for (size_t i = 0; i < json_array_size(list); i++) {
+            const char *path = json_string_value(json_array_get(list, i));
+            if (l == 0 || strchr(path, '/'))
+                json_array_set_new(list, i, json_string(located(arena, folder, path)));
+        }
+    }
+    sty_arena_own(arena, secrets, release);
+    out->secrets = secrets;
+}
+
 static int decode(const json_t **value, struct sty_arena *arena, const char *file, struct sty_error *err)
 {
     sty_auto(str) text = STY_STR_INIT;
@@ -128,6 +150,7 @@ int sty_configuration_load(struct sty_configuration *out, struct sty_arena *aren
         state_dir ? state_dir : located(arena, folder, sty_json_text(found.value, "state_dir", "/var/lib/styrmin"));
     read_source(&found, arena, folder);
     read_allow(&found, arena, folder);
+    read_secrets(&found, arena, folder);
     *out = found;
     return 0;
 }

@@ -75,7 +75,7 @@ void sty_doctor_secrets(struct sty_doctor *doctor)
         const char *key;
         void (*check)(struct sty_doctor *doctor, const char *item);
     } kinds[] = {{"files", check_secret_folder}, {"commands", check_secret_command}, {"env", check_secret_variable}};
-    const json_t *secrets = json_object_get(doctor->configuration->value, "secrets");
+    const json_t *secrets = doctor->configuration->secrets;
     for (size_t k = 0; k < STY_COUNT(kinds); k++) {
         const json_t *items = json_object_get(secrets, kinds[k].key);
         for (size_t i = 0; i < json_array_size(items); i++)

@@ -8,11 +8,40 @@
 
 static void print_origin(const json_t *origin)
 {
+    const char *commit = sty_json_text(origin, "commit", NULL);
     if (json_is_object(origin))
         printf("%s:%lld:%lld", sty_json_text(origin, "file", ""), (long long)sty_json_int(origin, "line", 0),
                (long long)sty_json_int(origin, "column", 0));
     else
         fputs("(computed)", stdout);
+    if (commit) {
+        printf("  (%.8s by ", commit);
+        sty_print_visible(sty_json_text(origin, "author", ""));
+        fputs(")", stdout);
+    }
+}
+
+/* Beside file and line, the commit that last changed the file, where there are commits. */
+static void add_commit(json_t *origin, struct sty_arena *arena, const struct sty_view *view)
+{
+    const char *file = sty_json_text(origin, "file", NULL);
+    struct sty_commit commit;
+    struct sty_error unknown;
+    if (!file)
+        return;
+    const char *path = *view->folder ? sty_arena_printf(arena, "%s/%s", view->folder, file) : file;
+    bool known = view->snapshot.commit[0] &&
+                 sty_repo_last_change(&commit, arena, view->repo, view->snapshot.commit, path, &unknown) == 0;
+    json_object_set_new(origin, "commit", known ? json_string(commit.oid) : json_null());
+    json_object_set_new(origin, "author", known ? sty_json_string(commit.author) : json_null());
+}
+
+static void add_commits(json_t *document, struct sty_arena *arena, const struct sty_view *view)
+{
+    const json_t *layers = json_object_get(document, "layers");
+    add_commit(json_object_get(document, "origin"), arena, view);
+    for (size_t i = 0; i < json_array_size(layers); i++)
+        add_commit(json_object_get(json_array_get(layers, i), "origin"), arena, view);
 }
 
 static void print_explanation(const struct sty_cli *cli, const json_t *document)
@@ -67,6 +96,7 @@ static int explain_value(struct sty_cli *cli, const char *path, struct sty_error
         sty_resolver_new(&resolver, view.catalog, &blobs, err) < 0 ||
         sty_resolve_explain(&document, resolver, &target, path, err) < 0)
         return -1;
+    add_commits(document, cli->arena, &view);
     json_object_set_new(document, "kind", json_string("Explanation"));
     json_object_set_new(document, "target", json_string(sty_target_text(cli->arena, &target)));
     json_object_set_new(document, "deployment", json_string(target.deployment));

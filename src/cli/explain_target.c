@@ -219,6 +219,7 @@ static void print_work(const struct facts *facts, const struct sty_cli *cli)
 {
     struct sty_arena *arena = cli->arena;
     const json_t *open = json_object_get(facts->more, "remediation"), *failed = facts->failure;
+    int64_t now = sty_ledger_now(cli->ledger);
     char when[40];
     if (json_is_object(open))
         line("remediation",
@@ -229,7 +230,7 @@ static void print_work(const struct facts *facts, const struct sty_cli *cli)
         line("last failure",
              sty_arena_printf(arena, "%s %s %s%s%s: %s", sty_people_short(arena, sty_json_text(failed, "id", NULL)),
                               sty_json_text(failed, "kind", ""),
-                              sty_people_time(when, sty_ledger_now(cli->ledger), sty_json_int(failed, "finished_at", 0)),
+                              sty_people_time(when, now, sty_json_int(failed, "finished_at", 0)),
                               facts->failed_step ? " at " : "", facts->failed_step ? facts->failed_step : "",
                               sty_json_text(failed, "error", "")));
 }

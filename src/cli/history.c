@@ -97,6 +97,8 @@ static int print(struct sty_cli *cli, const struct sty_listing *listing, struct 
 
 int sty_command_history(struct sty_cli *cli, struct sty_error *err)
 {
+    static const char *const states[] = {"planned", "running",   "waiting",    "succeeded",
+                                         "failed",  "cancelled", "superseded", NULL};
     struct sty_listing listing;
-    return sty_listing_read(&listing, cli, err) < 0 ? -1 : sty_listing_run(cli, &listing, print, err);
+    return sty_listing_read(&listing, cli, states, err) < 0 ? -1 : sty_listing_run(cli, &listing, print, err);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the reading commands ask of the ledger: one statement each, so that ten thousand targets cost one walk over a few
- * tables, and no Instance is opened. The state a target shows is the first that holds (design.md section 15): the order
- * of the CASE is that sentence.
+ * What the reading commands ask of the ledger: one statement each, so that ten thousand targets cost one walk over a
+ * few tables, and no Instance is opened. The state a target shows is the first that holds (design.md section 15): the
+ * order of the CASE is that sentence.
  */
 #include <string.h>
 

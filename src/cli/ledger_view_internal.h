@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * ledger_view: what the reading commands ask of the ledger, and how its answers look to people. Nothing here writes, takes
- * a lock or waits for whoever holds one. Rows are JSON objects of the ledger's columns, new references.
+ * ledger_view: what the reading commands ask of the ledger, and how its answers look to people. Nothing here writes,
+ * takes a lock or waits for whoever holds one. Rows are JSON objects of the ledger's columns, new references.
  */
 #include "cli/cli_internal.h"
 
@@ -17,7 +17,8 @@ struct sty_listing {
     int64_t limit;
     bool watch;
 };
-int sty_listing_read(struct sty_listing *out, struct sty_cli *cli, struct sty_error *err);
+/* `states`, NULL-terminated: what --state may be. */
+int sty_listing_read(struct sty_listing *out, struct sty_cli *cli, const char *const *states, struct sty_error *err);
 /* Print once, or with --watch again every 2 seconds until someone ends it. */
 typedef int sty_listing_print(struct sty_cli *cli, const struct sty_listing *listing, struct sty_error *err);
 int sty_listing_run(struct sty_cli *cli, const struct sty_listing *listing, sty_listing_print *print,
@@ -26,8 +27,9 @@ int sty_listing_run(struct sty_cli *cli, const struct sty_listing *listing, sty_
 /* ---- queries (ledger_view.c) ---- */
 
 /*
- * A target and the state it shows; texts of what is absent are NULL. `more`: NULL, or JSON of what is out of the ordinary
- * {"id","wanted","tainted","quarantined","pin","suspend","suspended","blocked","remediation","drift","observe","healed"}.
+ * A target and the state it shows; texts of what is absent are NULL. `more`: NULL, or JSON of what is out of the
+ * ordinary {"id","wanted","tainted","quarantined","pin","suspend","suspended","blocked","remediation","drift",
+ * "observe","healed"}.
  */
 struct sty_view_row {
     struct sty_target names;
@@ -60,8 +62,8 @@ int sty_name_target(json_t **row, struct sty_ledger *ledger, const char *pattern
 /* What an id's beginning means: rows of {"kind":"remediation|instance|commit","id","words"}; never none or several. */
 int sty_name_id(json_t **row, struct sty_ledger *ledger, const char *prefix, struct sty_error *err);
 /*
- * An Instance: a digest's beginning, a target (its active one), target@active, @desired, @{N} (N before the active one),
- * @{TIME} (the active one then).
+ * An Instance: a digest's beginning, a target (its active one), target@active, @desired, @{N} (N before the active
+ * one), @{TIME} (the active one then).
  */
 int sty_name_instance(char digest[STY_DIGEST_SIZE], struct sty_ledger *ledger, const char *name, struct sty_error *err);
 /* As above, read and parsed. */

@@ -63,7 +63,15 @@ static int read_time(int64_t *out, const struct sty_cli *cli, const char *option
     return 0;
 }
 
-int sty_listing_read(struct sty_listing *out, struct sty_cli *cli, struct sty_error *err)
+static int check_state(const char *state, const char *const *states, struct sty_error *err)
+{
+    for (size_t i = 0; states[i]; i++)
+        if (!state || strcmp(states[i], state) == 0)
+            return 0;
+    return sty_error_set(err, STY_USAGE, "--state: nothing is ever '%.64s'", state);
+}
+
+int sty_listing_read(struct sty_listing *out, struct sty_cli *cli, const char *const *states, struct sty_error *err)
 {
     const char *limit = sty_cli_option(cli, "limit");
     struct sty_listing listing = {.environment = sty_cli_option(cli, "environment"),
@@ -72,7 +80,7 @@ int sty_listing_read(struct sty_listing *out, struct sty_cli *cli, struct sty_er
                                   .until = INT64_MAX,
                                   .limit = USUAL_LIMIT,
                                   .watch = sty_cli_option(cli, "watch") != NULL};
-    if (read_targets(&listing, cli, err) < 0 || read_labels(&listing, cli, err) < 0 ||
+    if (check_state(listing.state, states, err) < 0 || read_targets(&listing, cli, err) < 0 || read_labels(&listing, cli, err) < 0 ||
         read_time(&listing.since, cli, "since", err) < 0 || read_time(&listing.until, cli, "until", err) < 0)
         return -1;
     if (limit && sty_number_parse(&listing.limit, limit, 1, INT32_MAX, err) < 0)

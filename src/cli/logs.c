@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * logs: what the steps of a remediation printed, as the ledger has it. A step's output is there when the step has ended,
- * because only then are secrets taken out of it; following therefore tells step by step, not line by line.
+ * logs: what the steps of a remediation printed, as the ledger has it. A step's output is there when the step has
+ * ended, because only then are secrets taken out of it; following therefore tells step by step, not line by line.
  */
 #include <stdio.h>
 #include <string.h>
@@ -44,7 +44,7 @@ static void print_step(const struct sty_cli *cli, const json_t *row)
 
 struct logs {
     const char *id;
-    int64_t step; /* 0: all */
+    int64_t step;         /* 0: all */
     int64_t attempt, seq; /* the last one told */
 };
 

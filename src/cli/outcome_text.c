@@ -228,6 +228,8 @@ void sty_print_plan(const struct sty_cli *cli, const json_t *document)
         putchar('\n');
     }
     printf("%s%s\n", json_array_size(remediations) ? "\n" : "", summary.data);
+    if (json_array_size(json_object_get(document, "blocked")) > 1)
+        printf("to approve all of it at once: styrmin approve %s -m REASON\n", sty_json_text(document, "whole", ""));
     if (json_array_size(remediations))
         printf("to run exactly this: styrmin sync --plan %s\n", sty_json_text(document, "digest", ""));
 }

@@ -7,7 +7,7 @@
 #include "cli/acting.h"
 
 /* The newest there is, if nobody else is at it: fetching needs the lock and moves nothing but the mirror. */
-static int refresh(struct sty_cli *cli, struct sty_error *err)
+static int refresh(struct sty_cli *cli, const struct sty_acting *acting, struct sty_error *err)
 {
     const struct sty_configuration *configuration = &cli->configuration;
     sty_auto_free char *lock = sty_sprintf("%s/lock", configuration->state_dir);
@@ -16,13 +16,18 @@ static int refresh(struct sty_cli *cli, struct sty_error *err)
     sty_auto_ptr(repo) repo = NULL;
     struct sty_fetch_result fetched;
     struct sty_error trouble;
+    json_auto_t *row = NULL;
+    if (sty_ledger_row(&row, acting->ledger, err, "SELECT accepted FROM sources WHERE id = 1 AND branch = ?", "s",
+                       configuration->source.branch) < 0)
+        return -1;
     if (sty_directory_make(configuration->state_dir, 0700, err) < 0)
         return -1;
     if (sty_lock_take(&held, lock, 0, &trouble) < 0)
         return 0;
     if (sty_repo_open(&repo, mirror, false, err) < 0)
         return -1;
-    if (sty_repo_fetch(&fetched, repo, &configuration->source, NULL, &trouble) == 0)
+    if (sty_repo_fetch(&fetched, repo, &configuration->source, sty_json_text(row, "accepted", NULL),
+                       &trouble) == 0)
         return 0;
     char tip[STY_OID_SIZE];
     if (sty_repo_tip(tip, repo, configuration->source.branch, err) < 0) {
@@ -67,6 +72,7 @@ static int say(struct sty_cli *cli, const json_t *document, struct sty_error *er
 
 int sty_command_plan(struct sty_cli *cli, struct sty_error *err)
 {
+    sty_auto(acting) before = {.lock = -1};
     sty_auto(acting) acting = {.lock = -1};
     sty_auto(outcome) outcome = {0};
     sty_auto_ptr(repo) folder = NULL;
@@ -74,7 +80,7 @@ int sty_command_plan(struct sty_cli *cli, struct sty_error *err)
     bool own = !sty_cli_option(cli, "tree") && !sty_cli_option(cli, "revision");
     if (sty_cli_option(cli, "tree") && sty_cli_option(cli, "revision"))
         return sty_error_set(err, STY_USAGE, "either --tree or --revision");
-    if ((own && refresh(cli, err) < 0) || sty_acting_look(&acting, cli, err) < 0 ||
+    if ((own && (sty_acting_look(&before, cli, err) < 0 || refresh(cli, &before, err) < 0)) || sty_acting_look(&acting, cli, err) < 0 ||
         choose(&snapshot, &folder, cli, &acting, err) < 0)
         return -1;
     struct sty_plan_options options = {.snapshot = &snapshot, .foreign = folder != NULL, .targets = cli->arguments};

@@ -66,12 +66,11 @@ static void print_steps(const struct sty_cli *cli, const json_t *steps)
 
 /* ---- a remediation ---- */
 
-static void print_line(const struct sty_cli *cli, const char *label, const char *text)
+static void print_line(const char *label, const char *text)
 {
     if (!text || !*text)
         return;
-    printf("  %-9s ", label);
-    (void)cli;
+    printf("  %-10s ", label);
     sty_print_visible(text);
     putchar('\n');
 }
@@ -96,19 +95,19 @@ static void print_remediation(const struct sty_cli *cli, const json_t *row, cons
     fputs("  ", stdout);
     sty_print_styled(cli, sty_people_style(state), state);
     putchar('\n');
-    print_line(cli, "id", sty_json_text(row, "id", ""));
-    print_line(cli, "commit", sty_json_text(row, "commit_oid", ""));
-    print_line(cli, "from", sty_json_text(row, "from_instance", NULL));
-    print_line(cli, "to", sty_json_text(row, "to_instance", NULL));
-    print_line(cli, "why", sty_json_text(document, "reason", NULL));
-    print_line(cli, "request", sty_json_text(row, "request", NULL));
-    print_line(cli, "answers", sty_json_text(row, "parent", NULL));
-    print_line(cli, "planned", moment(cli, row, "created_at"));
-    print_line(cli, "started", moment(cli, row, "started_at"));
-    print_line(cli, "ended", moment(cli, row, "finished_at"));
-    print_line(cli, "waits for", sty_json_text(row, "wait_reason", NULL));
-    print_line(cli, "due", moment(cli, row, "due"));
-    print_line(cli, "error", sty_json_text(row, "error", NULL));
+    print_line("id", sty_json_text(row, "id", ""));
+    print_line("commit", sty_json_text(row, "commit_oid", ""));
+    print_line("from", sty_json_text(row, "from_instance", NULL));
+    print_line("to", sty_json_text(row, "to_instance", NULL));
+    print_line("why", sty_json_text(document, "reason", NULL));
+    print_line("request", sty_json_text(row, "request", NULL));
+    print_line("answers", sty_json_text(row, "parent", NULL));
+    print_line("planned", moment(cli, row, "created_at"));
+    print_line("started", moment(cli, row, "started_at"));
+    print_line("ended", moment(cli, row, "finished_at"));
+    print_line("waits for", sty_json_text(row, "wait_reason", NULL));
+    print_line("due", moment(cli, row, "due"));
+    print_line("error", sty_json_text(row, "error", NULL));
     if (json_array_size(steps)) {
         putchar('\n');
         print_steps(cli, steps);
@@ -153,7 +152,8 @@ static int show_commit(struct sty_cli *cli, const char *oid, struct sty_error *e
 {
     json_auto_t *row = NULL, *done = NULL;
     if (sty_ledger_row(&row, cli->ledger, err,
-                       "SELECT oid, time, author, subject, state, plan, seen_at, finished_at FROM commits WHERE oid = ?",
+                       "SELECT oid, time, author, subject, state, plan, seen_at, finished_at FROM commits"
+                       " WHERE oid = ?",
                        "s", oid) < 0 ||
         sty_ledger_rows(&done, cli->ledger, err, "SELECT * FROM remediations WHERE commit_oid = ? ORDER BY seq", "s",
                         oid) < 0)
@@ -176,13 +176,13 @@ static int show_commit(struct sty_cli *cli, const char *oid, struct sty_error *e
     fputs("  ", stdout);
     sty_print_styled(cli, sty_people_style(state), state);
     putchar('\n');
-    print_line(cli, "commit", sty_json_text(row, "oid", ""));
-    print_line(cli, "author", sty_json_text(row, "author", ""));
-    print_line(cli, "made", moment(cli, row, "time"));
-    print_line(cli, "seen", moment(cli, row, "seen_at"));
-    print_line(cli, "dealt with", moment(cli, row, "finished_at"));
+    print_line("commit", sty_json_text(row, "oid", ""));
+    print_line("author", sty_json_text(row, "author", ""));
+    print_line("made", moment(cli, row, "time"));
+    print_line("seen", moment(cli, row, "seen_at"));
+    print_line("dealt with", moment(cli, row, "finished_at"));
     json_array_foreach (done, i, remediation)
-        print_line(cli, sty_json_text(remediation, "kind", ""),
+        print_line(sty_json_text(remediation, "kind", ""),
                    sty_arena_printf(cli->arena, "%s  %s  %s", sty_people_target(cli->arena, remediation, true),
                                     sty_json_text(remediation, "state", ""),
                                     sty_people_short(cli->arena, sty_json_text(remediation, "id", NULL))));

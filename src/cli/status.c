@@ -97,17 +97,17 @@ static void print_source(const struct sty_cli *cli, const json_t *source)
 }
 
 static const char *const states[] = {"progressing", "unknown", "suspended", "blocked",
-                                     "degraded",    "stopped", "healthy"};
+                                     "degraded",    "stopped", "healthy",   NULL};
 
 static void print_counts(const struct sty_cli *cli, const struct sty_view_rows *rows)
 {
     size_t counts[STY_COUNT(states)] = {0};
     for (size_t i = 0; i < rows->count; i++)
-        for (size_t s = 0; s < STY_COUNT(states); s++)
+        for (size_t s = 0; states[s]; s++)
             counts[s] += strcmp(states[s], rows->items[i].state) == 0;
     printf("%zu target%s", rows->count, rows->count == 1 ? "" : "s");
     const char *before = ": ";
-    for (size_t s = STY_COUNT(states); s > 0; s--) {
+    for (size_t s = STY_COUNT(states) - 1; s > 0; s--) {
         if (counts[s - 1] == 0)
             continue;
         printf("%s%zu ", before, counts[s - 1]);
@@ -187,12 +187,5 @@ static int print(struct sty_cli *cli, const struct sty_listing *listing, struct 
 int sty_command_status(struct sty_cli *cli, struct sty_error *err)
 {
     struct sty_listing listing;
-    bool known = false;
-    if (sty_listing_read(&listing, cli, err) < 0)
-        return -1;
-    for (size_t i = 0; listing.state && i < STY_COUNT(states); i++)
-        known = known || strcmp(states[i], listing.state) == 0;
-    if (listing.state && !known)
-        return sty_error_set(err, STY_USAGE, "--state: a target is never '%.64s'", listing.state);
-    return sty_listing_run(cli, &listing, print, err);
+    return sty_listing_read(&listing, cli, states, err) < 0 ? -1 : sty_listing_run(cli, &listing, print, err);
 }

@@ -16,6 +16,7 @@ void sty_view_clear(struct sty_view *view)
 static int open_snapshot(struct sty_view *view, struct sty_arena *arena, const char *directory, const char *revision,
                          struct sty_error *err)
 {
+    view->folder = "";
     if (!revision) {
         view->snapshot.commit[0] = '\0';
         return sty_repo_open_directory(&view->repo, view->snapshot.tree, directory, err);
@@ -25,6 +26,7 @@ static int open_snapshot(struct sty_view *view, struct sty_arena *arena, const c
     if (sty_repo_open_existing(&view->repo, &prefix, arena, directory, err) < 0 ||
         sty_repo_resolve(commit, view->repo, revision, err) < 0)
         return -1;
+    view->folder = prefix;
     return sty_repo_snapshot(&view->snapshot, view->repo, commit, *prefix ? prefix : ".", err);
 }
 
@@ -54,6 +56,10 @@ int sty_view_open_mirror(struct sty_view *out, struct sty_arena *arena, const st
 {
     struct sty_view view = {0};
     const char *mirror = sty_arena_printf(arena, "%s/source.git", configuration->state_dir);
+    const char *folder = configuration->source.path;
+    while (sty_starts_with(folder, "./"))
+        folder += 2;
+    view.folder = sty_streq(folder, ".") ? "" : folder;
     sty_problems_init(&view.problems, arena);
     if (sty_repo_open(&view.repo, mirror, true, err) < 0)
         return -1;
@@ -97,12 +103,9 @@ static int add_environment(struct targets *targets, struct sty_arena *arena, con
         sty_catalog_list(&deployments, &count, view->catalog, STY_KIND_DEPLOYMENT, environment.name, err) < 0)
         return -1;
     for (size_t i = 0; i < count; i++) {
-        if (!deployments[i]->valid)
-            continue;
-        struct sty_deployment deployment;
-        sty_deployment_read(&deployment, deployments[i]);
-        for (size_t c = 0; c < cluster_count; c++)
-            add(targets, arena, &(struct sty_target){clusters[c], environment.name, deployment.name});
+        const char *name = strchr(deployments[i]->key, '/') + 1;
+        for (size_t c = 0; deployments[i]->valid && c < cluster_count; c++)
+            add(targets, arena, &(struct sty_target){clusters[c], environment.name, name});
     }
     return 0;
 }

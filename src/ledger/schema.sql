@@ -30,6 +30,7 @@ CREATE TABLE documents (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX documents_by_key ON documents (kind, key);
 CREATE INDEX documents_by_environment ON documents (environment) WHERE environment IS NOT NULL;
+CREATE INDEX documents_invalid ON documents (path) WHERE valid = 0;
 CREATE TABLE unreadable (path TEXT PRIMARY KEY, blob TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
 CREATE TABLE blobs (digest TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT, WITHOUT ROWID;
@@ -46,7 +47,7 @@ CREATE TABLE drivers (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE targets (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again: what was done to a deleted one is not another's past
     cluster TEXT NOT NULL, environment TEXT NOT NULL, deployment TEXT NOT NULL,
     wanted INTEGER NOT NULL DEFAULT 0,  -- git wants it (0: its delete is due or done)
     desired TEXT REFERENCES instances, desired_commit TEXT,

@@ -37,7 +37,8 @@ json_t *sty_plan_document(const struct sty_plan *plan, const char *commit, const
         json_array_append_new(remediations, sty_plan_remediation_json(&plan->remediations[i]));
     for (size_t i = 0; i < plan->blocked_count; i++)
         json_array_append_new(blocked, sty_plan_blocked_json(&plan->blocked[i]));
-    return json_pack("{s:s, s:s, s:s?, s:s?, s:o, s:I, s:o}", "kind", "Plan", "digest", plan->digest, "commit", commit,
+    return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:o, s:I, s:o}", "kind", "Plan", "digest", plan->digest, "whole",
+                     plan->whole, "commit", commit,
                      "base", base, "remediations", remediations, "unchanged", (json_int_t)plan->unchanged, "blocked",
                      blocked);
 }

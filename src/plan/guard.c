@@ -53,7 +53,9 @@ static void guard_work(struct sty_plan_work *work, struct sty_plan_item *item)
         sty_plan_block(work, item, "waiting", NULL, "%s", t->unfinished);
     if (t->suspended)
         sty_plan_block(work, item, "suspended",
-                       sty_arena_printf(work->arena, "styrmin resume %s -m REASON", item->name), "%s", t->suspended);
+                       t->suspended_in_git ? "suspend: false in the Deployment"
+                                           : sty_arena_printf(work->arena, "styrmin resume %s -m REASON", item->name),
+                       "%s", t->suspended);
     if (item->environment->observe)
         sty_plan_block(work, item, "observed", "mode: enforce in the Environment", "environment %s is only observed",
                        t->names.environment);

@@ -177,12 +177,26 @@ static void collect(struct sty_plan *plan, struct sty_plan_work *work)
     }
 }
 
-static void digest_plan(struct sty_plan *plan)
+static void collect_handovers(struct sty_plan *plan, const struct sty_plan_work *work)
 {
-    json_auto_t *digests = json_array();
+    plan->handovers = sty_arena_alloc(plan->arena, (work->take_count + 1) * sizeof(*plan->handovers));
+    for (size_t i = 0; i < work->take_count; i++)
+        if (sty_plan_starts(work->takes[i].taker))
+            plan->handovers[plan->handover_count++] =
+                (struct sty_plan_handover){work->takes[i].taker->target, work->takes[i].id};
+}
+
+/* Items are in the order of their targets. */
+static void digest_plan(struct sty_plan *plan, const struct sty_plan_work *work)
+{
+    json_auto_t *digests = json_array(), *whole = json_array();
     for (size_t i = 0; i < plan->count; i++)
         json_array_append_new(digests, json_string(plan->remediations[i].digest));
+    for (size_t i = 0; i < work->count; i++)
+        if (work->items[i].made)
+            json_array_append_new(whole, json_string(work->items[i].made->digest));
     sty_json_digest(plan->digest, digests);
+    sty_json_digest(plan->whole, whole);
 }
 
 static int think(struct sty_plan_work *work, struct sty_error *err)
@@ -229,7 +243,8 @@ int sty_plan_make(struct sty_plan **out, const struct sty_plan_input *input, str
     int failed = think(&work, err);
     if (failed == 0) {
         collect(plan, &work);
-        digest_plan(plan);
+        collect_handovers(plan, &work);
+        digest_plan(plan, &work);
     }
     forget(&work);
     if (failed < 0)

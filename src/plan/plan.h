@@ -56,7 +56,7 @@ enum sty_plan_wish {
     STY_PLAN_TABLE,
     STY_PLAN_HEAL,   /* where the table has nothing to do, or it is blocked: re-apply `drifted` */
     STY_PLAN_ADOPT,  /* make the desired Instance active, touching nothing */
-    STY_PLAN_RELEASE /* forget, touching nothing */
+    STY_PLAN_RELEASE /* forget, touching nothing: by hand, or as the cluster is not ours any more */
 };
 
 struct sty_plan_target {
@@ -75,6 +75,7 @@ struct sty_plan_target {
     bool retain, allow_downgrade;
     const json_t *depends_on;    /* names in the same environment and cluster; of a removed target: as last read */
     const char *suspended;       /* why, by whom; NULL: not suspended */
+    bool suspended_in_git;       /* by its document, which no `resume` undoes */
     const char *pinned;          /* "pinned to 3fa9c1 by anna: ..."; NULL: no pin */
     const char *git_wants;       /* with a pin: the digest git would have; may be NULL */
     const char *quarantined;     /* digest that failed; may be NULL */
@@ -145,9 +146,15 @@ struct sty_plan_blocked {
     const char *digest;   /* of the remediation that would be; NULL: none could be made */
     struct sty_plan_block why;
 };
+/* A resource goes from one target to another: the row moves, the thing stays. */
+struct sty_plan_handover {
+    const struct sty_plan_target *to;
+    const char *id;
+};
 struct sty_plan {
     struct sty_arena *arena; /* owns everything below */
     char digest[STY_DIGEST_SIZE];
+    char whole[STY_DIGEST_SIZE]; /* as if everything blocked that has a digest started too: what one approval lets pass */
     struct sty_plan_remediation *remediations; /* ordered by target */
     size_t count;
     struct sty_plan_blocked *blocked; /* ordered by target */
@@ -155,6 +162,9 @@ struct sty_plan {
     /* Desired differs from active in its digest alone: to be recorded as active, without a remediation. */
     const struct sty_plan_target **restamped;
     size_t restamped_count;
+    /* To be recorded before anything starts, so that whoever gives first is known to have nothing left. */
+    struct sty_plan_handover *handovers;
+    size_t handover_count;
     size_t unchanged; /* wanted, and nothing to do */
 };
 

@@ -96,31 +96,37 @@ struct walk {
     struct stat state;
 };
 
-/* `name` in the folder `fd`, or the folder itself with "". */
-static int refuse_state(const struct walk *walk, int fd, const char *name, struct sty_error *err)
+static int refuse_state(const struct walk *walk, const struct stat *found, struct sty_error *err)
 {
-    struct stat found;
-    if (walk->guarded && fstatat(fd, name, &found, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) == 0 &&
-        found.st_dev == walk->state.st_dev && found.st_ino == walk->state.st_ino)
+    if (walk->guarded && found->st_dev == walk->state.st_dev && found->st_ino == walk->state.st_ino)
         return sty_error_set(err, STY_DENIED, "'%s' is in the state directory", walk->path);
     return 0;
 }
 
-/* From the open root down to the folder of the last segment. */
+/* `name` in the folder `fd`, or the folder itself with "". */
+static int refuse_state_at(const struct walk *walk, int fd, const char *name, struct sty_error *err)
+{
+    struct stat found;
+    if (!walk->guarded || fstatat(fd, name, &found, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0)
+        return 0;
+    return refuse_state(walk, &found, err);
+}
+
+/* From the open root down to the folder of the last segment, which is not looked at. */
 static int walk_down(int *fd, const struct walk *walk, const char *rest, struct sty_error *err)
 {
-    if (refuse_state(walk, *fd, "", err) < 0)
+    if (refuse_state_at(walk, *fd, "", err) < 0)
         return -1;
     while (rest < walk->name) {
         const char *end = strchrnul(rest, '/');
         sty_auto_free char *segment = sty_strndup(rest, (size_t)(end - rest));
         if (*segment && descend(fd, segment, walk->make, walk->path, err) < 0)
             return -1;
-        if (*segment && refuse_state(walk, *fd, "", err) < 0)
+        if (*segment && refuse_state_at(walk, *fd, "", err) < 0)
             return -1;
         rest = end + 1;
     }
-    return refuse_state(walk, *fd, walk->name, err);
+    return 0;
 }
 
 /* The folder a root stands in is the configuration's choice and followed as it is named. */
@@ -160,27 +166,40 @@ static struct walk walk_to(const struct sty_host *host, const char *path, bool m
     return walk;
 }
 
+static int open_guarded(struct sty_place_at *out, const struct walk *walk, struct sty_error *err)
+{
+    sty_auto(place_at) place = STY_PLACE_AT_INIT;
+    if (place_open(&place, walk, err) < 0 || refuse_state_at(walk, place.directory, walk->name, err) < 0)
+        return -1;
+    *out = place;
+    place.directory = -1;
+    return 0;
+}
+
 int sty_place_open(struct sty_place_at *out, const struct sty_host *host, const char *path, struct sty_error *err)
 {
     const struct walk walk = walk_to(host, path, false);
-    return place_open(out, &walk, err);
+    return open_guarded(out, &walk, err);
 }
 
 int sty_place_make(struct sty_place_at *out, const struct sty_host *host, const char *path, struct sty_error *err)
 {
     const struct walk walk = walk_to(host, path, true);
-    return place_open(out, &walk, err);
+    return open_guarded(out, &walk, err);
 }
 
 int sty_place_look(struct sty_place_at *out, const struct sty_host *host, const char *path, struct sty_error *err)
 {
     sty_auto(place_at) place = STY_PLACE_AT_INIT;
-    if (sty_place_open(&place, host, path, err) < 0 && err->code != STY_NOT_FOUND)
+    const struct walk walk = walk_to(host, path, false);
+    if (place_open(&place, &walk, err) < 0 && err->code != STY_NOT_FOUND)
         return -1;
     if (place.directory >= 0) {
         place.found = fstatat(place.directory, place.name, &place.status, AT_SYMLINK_NOFOLLOW) == 0;
         if (!place.found && errno != ENOENT)
             return sty_place_error(err, errno, "look at", path);
+        if (place.found && refuse_state(&walk, &place.status, err) < 0)
+            return -1;
     }
     *out = place;
     place.directory = -1;

@@ -59,13 +59,15 @@ static int give_up_waiting(struct sty_hand *hand, struct sty_error *err)
 int sty_hand_resume(enum sty_hand_verdict *out, struct sty_hand *hand, struct sty_error *err)
 {
     const json_t *suspend = json_object_get(hand->policy, "suspend");
+    bool in_git = json_is_object(suspend) && sty_json_int(hand->target, "wanted", 0);
     bool pinned = sty_json_text(hand->target, "pinned", NULL) != NULL;
-    bool suspended = sty_json_int(hand->target, "suspended_until", 0) > sty_ledger_now(hand->ledger);
+    bool suspended = sty_json_int(hand->target, "suspended_until", 0) > sty_ledger_now(hand->ledger) ||
+                     (json_is_object(suspend) && !in_git);
     const char *ended = suspended && pinned ? "no longer suspended, no longer pinned"
                         : suspended         ? "no longer suspended"
                         : pinned            ? "no longer pinned"
                                             : "";
-    if (json_is_object(suspend) && sty_json_int(hand->target, "wanted", 0))
+    if (in_git)
         *out = sty_hand_answer(hand, pinned || suspended ? STY_HAND_DONE : STY_HAND_REFUSED,
                                "%s%s%s:%d suspends it: change that with a commit", ended, *ended ? "; " : "",
                                sty_json_text(suspend, "file", ""), (int)sty_json_int(suspend, "line", 0));
@@ -77,7 +79,8 @@ int sty_hand_resume(enum sty_hand_verdict *out, struct sty_hand *hand, struct st
         return *out == STY_HAND_REFUSED ? 0 : -1;
     return sty_ledger_exec(hand->ledger, err,
                            "UPDATE targets SET suspended_until = NULL, suspend_request = NULL, pinned = NULL,"
-                           " pin_request = NULL, unsettled = 1 WHERE id = ?",
+                           " pin_request = NULL, unsettled = 1,"
+                           " policy = iif(wanted, policy, json_remove(policy, '$.suspend')) WHERE id = ?",
                            "i", id_of(hand));
 }
 
@@ -296,8 +299,9 @@ int sty_hand_approve(enum sty_hand_verdict *out, struct sty_hand *hand, struct s
     }
     *out = sty_hand_answer(hand, STY_HAND_DONE, "approved %.19s", digest);
     return sty_ledger_exec(hand->ledger, err,
-                           "INSERT INTO approvals (digest, request, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", "ssi",
-                           digest, request_id(hand), sty_ledger_now(hand->ledger));
+                           "INSERT INTO approvals (digest, request, at) VALUES (?, ?, ?) ON CONFLICT (digest) DO"
+                           " UPDATE SET request = excluded.request, at = excluded.at",
+                           "ssi", digest, request_id(hand), sty_ledger_now(hand->ledger));
 }
 
 int sty_hand_cancel(enum sty_hand_verdict *out, struct sty_hand *hand, struct sty_error *err)

@@ -89,8 +89,8 @@ static int approved(void *self, bool *out, const char *digest, struct sty_error 
 {
     struct sty_walk *walk = self;
     int64_t count = 0;
-    *out = false;
-    if (walk->no_approvals)
+    *out = walk->whole_approved;
+    if (walk->no_approvals || walk->whole_approved)
         return 0;
     if (sty_ledger_number(&count, walk->ledger, err, "SELECT count(*) FROM approvals WHERE digest = ?", "s", digest) <
         0)

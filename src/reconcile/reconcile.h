@@ -78,7 +78,8 @@ int sty_reconcile_plan(struct sty_outcome *out, const struct sty_installation *i
 
 /*
  * Look at every resource of active Instances, or of those targets'; with `heal`, close what may be closed by
- * remediations of their own. Only looking writes nothing and needs no lock.
+ * remediations of their own. Only looking writes nothing and needs no lock. STY_USAGE: a target that was named to be
+ * healed is suspended or only observed.
  */
 struct sty_drift_wish {
     const char *const *targets; /* names or suffixes, NULL-terminated; NULL: all */

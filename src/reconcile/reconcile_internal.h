@@ -56,6 +56,7 @@ struct sty_walk {
     struct sty_commit *commits; /* from after the last walked one to this, oldest first */
     size_t commit_count;
     bool no_owners, no_approvals; /* the tables are empty: nothing is looked up */
+    bool whole_approved;          /* someone approved all of it */
     struct sty_plan *plan;
 };
 
@@ -97,6 +98,10 @@ int sty_walk_lookup(struct sty_plan_lookup *out, struct sty_walk *walk, struct s
 /* ---- write.c: the walk becomes the ledger's ---- */
 /* In one transaction: documents, targets, Instances, remediations, the commit, and what can be reported at once. */
 int sty_walk_write(struct sty_walk *walk, struct sty_error *err);
+
+/* ---- write_commits.c: a part of it ---- */
+int sty_walk_write_commits(struct sty_walk *walk, struct sty_error *err);
+int sty_walk_write_findings(struct sty_walk *walk, struct sty_error *err);
 
 /* ---- commit.c: how a commit stands ---- */
 /* Where nothing of it is open, or `pause`, and it is not as it was last reported: report it. Inside a transaction. */

@@ -104,31 +104,47 @@ static int consider(struct sty_walk *walk, struct sty_error *err)
     return result;
 }
 
-static bool any_deployment(bool *out, struct sty_walk *walk, struct sty_error *err)
+/* How many Deployments this commit has, without opening those that it did not touch. */
+static int count_deployments(int64_t *out, struct sty_walk *walk, struct sty_error *err)
 {
-    const struct sty_document **documents = NULL;
     size_t count = 0;
-    if (sty_catalog_list(&documents, &count, walk->catalog, STY_KIND_DEPLOYMENT, NULL, err) < 0)
-        return false;
-    *out = count > 0;
-    return true;
+    const struct sty_catalog_file *files = sty_catalog_files(&count, walk->catalog);
+    *out = 0;
+    if (!walk->whole && sty_ledger_number(out, walk->ledger, err, "SELECT count(*) FROM documents WHERE kind = ?", "i",
+                                          (int64_t)STY_KIND_DEPLOYMENT) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        int64_t before = 0;
+        if (files[i].blob && !files[i].readable)
+            continue;
+        if (!walk->whole && sty_ledger_number(&before, walk->ledger, err,
+                                              "SELECT count(*) FROM documents WHERE path = ? AND kind = ?", "si",
+                                              files[i].path, (int64_t)STY_KIND_DEPLOYMENT) < 0)
+            return -1;
+        *out -= before;
+        for (size_t d = 0; files[i].blob && d < files[i].count; d++)
+            *out += files[i].documents[d].kind == STY_KIND_DEPLOYMENT;
+    }
+    return 0;
 }
 
-/* A tree without one Deployment where there were some is a mistake of somebody's hand, unless a trailer covers it. */
+/*
+ * A tree without one Deployment where there were some is a mistake of somebody's hand, unless a trailer covers it. With a
+ * file that cannot be read nobody knows whether there is one, and deletes wait anyway.
+ */
 static int refuse_emptiness(struct sty_walk *walk, struct sty_error *err)
 {
-    int64_t ends = 0, allowed = 0;
-    bool any = true;
+    int64_t ends = 0, allowed = 0, there = 0;
     for (size_t i = 0; i < walk->count; i++)
-        ends += !walk->facts[i].wanted && walk->facts[i].active;
+        ends += !walk->facts[i].wanted && (walk->facts[i].active || walk->facts[i].inventory_count);
     for (size_t i = 0; i < walk->environment_count; i++)
         if (walk->environments[i].allow_deletes > allowed)
             allowed = walk->environments[i].allow_deletes;
-    if (ends == 0 || ends <= allowed || !walk->catalog)
+    if (ends == 0 || ends <= allowed || !walk->catalog || walk->unreadable)
         return 0;
-    if (!any_deployment(&any, walk, err))
+    if (count_deployments(&there, walk, err) < 0)
         return -1;
-    if (any)
+    if (there > 0)
         return 0;
     return sty_error_set(err, STY_FAILED,
                          "commit %.12s has not one Deployment, where there were some: nothing is deleted. If that is"
@@ -147,6 +163,13 @@ static int think(struct sty_walk *walk, struct sty_error *err)
                                    .environment_count = walk->environment_count,
                                    .lookup = &lookup,
                                    .want_diff = walk->options->want_diff};
+    if (sty_plan_make(&walk->plan, &input, err) < 0)
+        return -1;
+    if (walk->no_approvals || lookup.approved(walk, &walk->whole_approved, walk->plan->whole, err) < 0)
+        return walk->no_approvals ? 0 : -1;
+    if (!walk->whole_approved)
+        return 0;
+    sty_plan_free(sty_take(walk->plan));
     return sty_plan_make(&walk->plan, &input, err);
 }
 

@@ -8,20 +8,18 @@
 #include <string.h>
 
 #include "activate/activate.h"
-#include "report/report.h"
 
 /* ---- documents ---- */
 
 static int write_document(struct sty_ledger *ledger, const struct sty_document *document, struct sty_error *err)
 {
-    sty_auto_free char *body = document->value ? sty_document_pack(document) : NULL;
     const char *slash = document->kind == STY_KIND_DEPLOYMENT ? strchr(document->key, '/') : NULL;
     sty_auto_free char *environment = slash ? sty_strndup(document->key, (size_t)(slash - document->key)) : NULL;
     return sty_ledger_exec(ledger, err,
                            "INSERT INTO documents (path, idx, kind, key, environment, blob, valid, stale, body) VALUES"
                            " (?, ?, ?, ?, ?, ?, ?, 0, ?)",
                            "siisssbs", document->path, (int64_t)document->index, (int64_t)document->kind, document->key,
-                           environment, document->blob, document->valid, body);
+                           environment, document->blob, document->valid, document->text);
 }
 
 /* What could not be read keeps what was last read from it. */
@@ -51,8 +49,8 @@ static int forget_other_files(struct sty_walk *walk, const struct sty_catalog_fi
     json_auto_t *paths = json_array();
     for (size_t i = 0; i < count; i++)
         json_array_append_new(paths, sty_json_string(files[i].path));
-    if (sty_ledger_exec(walk->ledger, err,
-                        "DELETE FROM documents WHERE path NOT IN (SELECT value FROM json_each(?))", "j", paths) < 0)
+    if (sty_ledger_exec(walk->ledger, err, "DELETE FROM documents WHERE path NOT IN (SELECT value FROM json_each(?))",
+                        "j", paths) < 0)
         return -1;
     return sty_ledger_exec(walk->ledger, err,
                            "DELETE FROM unreadable WHERE path NOT IN (SELECT value FROM json_each(?))", "j", paths);
@@ -70,12 +68,7 @@ static int write_documents(struct sty_walk *walk, struct sty_error *err)
     return 0;
 }
 
-static struct sty_subject *subject_of(const struct sty_walk *walk, const struct sty_plan_target *facts)
-{
-    return &walk->subjects[facts - walk->facts];
-}
-
-/* ---- source and commits ---- */
+/* ---- source ---- */
 
 static int write_source(struct sty_walk *walk, struct sty_error *err)
 {
@@ -84,52 +77,6 @@ static int write_source(struct sty_walk *walk, struct sty_error *err)
                            " WHERE id = 1",
                            "ssss", walk->snapshot.commit, walk->snapshot.tree, walk->setting,
                            walk->installation->source->path);
-}
-
-static int insert_commit(struct sty_ledger *ledger, const struct sty_commit *commit, const char *state,
-                         struct sty_error *err)
-{
-    return sty_ledger_exec(ledger, err,
-                           "INSERT INTO commits (oid, seq, time, author, subject, state, seen_at) VALUES (?, (SELECT"
-                           " coalesce(max(seq), 0) + 1 FROM commits), ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                           "sisssi", commit->oid, commit->time_ms, commit->author, commit->subject, state,
-                           sty_ledger_now(ledger));
-}
-
-/* On the first walk the tip alone counts; later what came between was superseded by it. */
-static int write_commits(struct sty_walk *walk, struct sty_error *err)
-{
-    bool first = !sty_json_text(walk->source, "walked", NULL);
-    for (size_t i = 0; i < walk->commit_count; i++) {
-        const struct sty_commit *commit = &walk->commits[i];
-        bool tip = strcmp(commit->oid, walk->snapshot.commit) == 0;
-        if (first && !tip)
-            continue;
-        if (insert_commit(walk->ledger, commit, tip ? "running" : "superseded", err) < 0 ||
-            (!tip && sty_report_superseded(walk->ledger, commit->oid, walk->snapshot.commit, err) < 0))
-            return -1;
-    }
-    return 0;
-}
-
-static json_t *blocked_list(const struct sty_walk *walk)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < walk->plan->blocked_count; i++) {
-        const struct sty_plan_blocked *blocked = &walk->plan->blocked[i];
-        const json_t *wish = sty_walk_wish(walk, subject_of(walk, blocked->target)->id);
-        json_t *entry = sty_plan_blocked_json(blocked);
-        if (sty_json_bool(wish, "own", false))
-            json_object_set_new(entry, "own", json_true());
-        json_array_append_new(list, entry);
-    }
-    return list;
-}
-
-static int write_findings(struct sty_walk *walk, struct sty_error *err)
-{
-    json_auto_t *blocked = blocked_list(walk);
-    return sty_commit_findings(walk->ledger, walk->snapshot.commit, blocked, walk->plan->digest, err);
 }
 
 /* ---- Instances ---- */
@@ -157,21 +104,28 @@ static int link_driver_files(struct sty_walk *walk, const char *instance, const 
     return 0;
 }
 
-static int write_instance(struct sty_walk *walk, const struct sty_instance *instance, struct sty_error *err)
+static int link_blobs(struct sty_walk *walk, const struct sty_instance *instance, struct sty_error *err)
 {
     const char *digest = sty_instance_digest(instance);
-    size_t length = 0;
-    const char *bytes = sty_instance_bytes(&length, instance);
-    if (sty_ledger_instance_put(walk->ledger, digest, bytes, length, err) < 0)
-        return -1;
-    if (sty_ledger_changed(walk->ledger) == 0)
-        return 0;
     sty_auto_ptr(arena) arena = sty_arena_new();
     for (const char **blob = sty_instance_blobs(arena, instance); *blob; blob++)
         if (link_blob(walk, digest, *blob, err) < 0)
             return -1;
     const json_t *driver = json_object_get(sty_instance_json(instance), "driver");
     return link_driver_files(walk, digest, sty_json_text(driver, "files", ""), err);
+}
+
+static int write_instance(struct sty_walk *walk, struct sty_instance *instance, struct sty_error *err)
+{
+    size_t length = 0;
+    const char *bytes = sty_instance_bytes(&length, instance);
+    if (sty_ledger_instance_put(walk->ledger, sty_instance_digest(instance), bytes, length, err) < 0)
+        return -1;
+    if (sty_ledger_changed(walk->ledger) == 0)
+        return 0;
+    int result = link_blobs(walk, instance, err);
+    sty_instance_fold(instance);
+    return result;
 }
 
 /* ---- targets ---- */
@@ -252,17 +206,33 @@ static int write_targets(struct sty_walk *walk, struct sty_error *err)
     return 0;
 }
 
+static struct sty_subject *subject_of(const struct sty_walk *walk, const struct sty_plan_target *facts)
+{
+    return &walk->subjects[facts - walk->facts];
+}
+
+static int write_block(struct sty_walk *walk, const struct sty_plan_blocked *entry, struct sty_error *err)
+{
+    static const char *const names[] = {"target", "deployment", "environment", "cluster"};
+    const struct sty_subject *subject = subject_of(walk, entry->target);
+    json_auto_t *blocked = sty_plan_blocked_json(entry);
+    for (size_t n = 0; n < STY_COUNT(names); n++)
+        json_object_del(blocked, names[n]);
+    sty_auto_free char *text = sty_json_canonical_text(blocked);
+    struct sty_event event = {
+        .kind = "target.blocked", .target = entry->name, .commit = walk->snapshot.commit, .data = blocked};
+    if (!sty_streq(text, sty_json_text(subject->row, "blocked", NULL)) &&
+        sty_ledger_event(walk->ledger, &event, err) < 0)
+        return -1;
+    return sty_ledger_exec(walk->ledger, err, "UPDATE targets SET blocked = ?, unsettled = 1 WHERE id = ?", "si", text,
+                           subject->id);
+}
+
 static int write_blocked(struct sty_walk *walk, struct sty_error *err)
 {
-    for (size_t i = 0; i < walk->plan->blocked_count; i++) {
-        json_auto_t *blocked = sty_plan_blocked_json(&walk->plan->blocked[i]);
-        static const char *const names[] = {"target", "deployment", "environment", "cluster"};
-        for (size_t n = 0; n < STY_COUNT(names); n++)
-            json_object_del(blocked, names[n]);
-        if (sty_ledger_exec(walk->ledger, err, "UPDATE targets SET blocked = ?, unsettled = 1 WHERE id = ?", "ji",
-                            blocked, subject_of(walk, walk->plan->blocked[i].target)->id) < 0)
+    for (size_t i = 0; i < walk->plan->blocked_count; i++)
+        if (write_block(walk, &walk->plan->blocked[i], err) < 0)
             return -1;
-    }
     return 0;
 }
 
@@ -271,10 +241,11 @@ static int forget_empty(struct sty_walk *walk, struct sty_error *err)
 {
     for (size_t i = 0; i < walk->count; i++)
         if (!walk->facts[i].wanted &&
-            sty_ledger_exec(walk->ledger, err,
-                            "DELETE FROM targets WHERE id = ?1 AND wanted = 0 AND NOT tainted AND NOT EXISTS (SELECT 1"
-                            " FROM active WHERE target = ?1) AND NOT EXISTS (SELECT 1 FROM resources WHERE target = ?1)",
-                            "i", walk->subjects[i].id) < 0)
+            sty_ledger_exec(
+                walk->ledger, err,
+                "DELETE FROM targets WHERE id = ?1 AND wanted = 0 AND NOT tainted AND NOT EXISTS (SELECT 1"
+                " FROM active WHERE target = ?1) AND NOT EXISTS (SELECT 1 FROM resources WHERE target = ?1)",
+                "i", walk->subjects[i].id) < 0)
             return -1;
     return 0;
 }
@@ -289,9 +260,9 @@ static int restamp(struct sty_walk *walk, const struct sty_plan_target *facts, s
     const char *digest = sty_instance_digest(facts->desired);
     if (sty_ledger_row(&active, walk->ledger, err, "SELECT * FROM active WHERE target = ?", "i", subject->id) < 0)
         return -1;
-    json_auto_t *row = json_pack("{s:I, s:s, s:s, s:s, s:s}", "target", (json_int_t)subject->id, "kind", "adopt",
-                                 "to_instance", digest, "commit_oid", walk->snapshot.commit, "id",
-                                 sty_json_text(active, "remediation", ""));
+    json_auto_t *row =
+        json_pack("{s:I, s:s, s:s, s:s, s:s}", "target", (json_int_t)subject->id, "kind", "adopt", "to_instance",
+                  digest, "commit_oid", walk->snapshot.commit, "id", sty_json_text(active, "remediation", ""));
     json_auto_t *data = json_pack("{s:s, s:s}", "from", sty_json_text(active, "instance", ""), "to", digest);
     struct sty_event event = {.kind = "target.restamped",
                               .target = sty_target_text(walk->arena, &facts->names),
@@ -331,8 +302,17 @@ static int write_remediation(struct sty_walk *walk, const struct sty_plan_remedi
     return sty_remediation_record(id, walk->ledger, &fresh, err);
 }
 
+static int hand_over(struct sty_walk *walk, const struct sty_plan_handover *handover, struct sty_error *err)
+{
+    return sty_ledger_exec(walk->ledger, err, "UPDATE resources SET target = ? WHERE place = ? AND id = ?", "iss",
+                           subject_of(walk, handover->to)->id, handover->to->place, handover->id);
+}
+
 static int write_work(struct sty_walk *walk, struct sty_error *err)
 {
+    for (size_t i = 0; i < walk->plan->handover_count; i++)
+        if (hand_over(walk, &walk->plan->handovers[i], err) < 0)
+            return -1;
     for (size_t i = 0; i < walk->plan->restamped_count; i++)
         if (restamp(walk, walk->plan->restamped[i], err) < 0)
             return -1;
@@ -347,8 +327,8 @@ static int write_all(void *self, struct sty_ledger *ledger, struct sty_error *er
     struct sty_walk *walk = self;
     if (!walk->catalog)
         return write_work(walk, err);
-    if (write_documents(walk, err) < 0 || write_commits(walk, err) < 0 || write_targets(walk, err) < 0 ||
-        write_blocked(walk, err) < 0 || write_work(walk, err) < 0 || write_findings(walk, err) < 0 ||
+    if (write_documents(walk, err) < 0 || sty_walk_write_commits(walk, err) < 0 || write_targets(walk, err) < 0 ||
+        write_blocked(walk, err) < 0 || write_work(walk, err) < 0 || sty_walk_write_findings(walk, err) < 0 ||
         forget_empty(walk, err) < 0 || write_source(walk, err) < 0)
         return -1;
     return sty_commit_settle(ledger, walk->snapshot.commit, false, err);

@@ -38,10 +38,10 @@ static int outcome(json_t **out, struct sty_ledger *ledger, const char *commit, 
     return sty_ledger_rows(
         out, ledger, err,
         "WITH o AS (SELECT r.*, max(r.seq) AS newest FROM remediations r LEFT JOIN requests q ON q.id = r.request WHERE"
-        " r.commit_oid = ? AND r.kind NOT IN ('heal', 'restore') AND (r.request IS NULL OR q.kind IN ('retry', 'adopt')) AND"
-        " r.state <> 'superseded' GROUP BY"
-        " r.cluster, r.environment, r.deployment), v AS NOT MATERIALIZED (SELECT digest, json_extract(CAST(bytes AS TEXT),"
-        " '$.application.version') AS version FROM instances) SELECT o.*, a.instance AS good, a.since AS good_since,"
+        " r.commit_oid = ? AND r.kind NOT IN ('heal', 'restore') AND (r.request IS NULL OR q.kind IN ('retry',"
+        " 'adopt')) AND r.state <> 'superseded' GROUP BY r.cluster, r.environment, r.deployment), v AS NOT MATERIALIZED"
+        " (SELECT digest, json_extract(CAST(bytes AS TEXT), '$.application.version') AS version FROM instances) SELECT"
+        " o.*, a.instance AS good, a.since AS good_since,"
         " a.commit_oid AS good_commit, (SELECT version FROM v WHERE digest = from_instance AND kind IN ('upgrade',"
         " 'downgrade')) AS from_version, (SELECT version FROM v WHERE digest = to_instance AND kind IN ('upgrade',"
         " 'downgrade')) AS to_version FROM o LEFT JOIN active a ON a.target = o.target ORDER BY o.seq",
@@ -119,23 +119,6 @@ int sty_report_remediation(struct sty_ledger *ledger, const json_t *remediation,
 
 /* ---- delivery ---- */
 
-/* The notes of a batch of rows, in order; strings borrowed from `payloads`. */
-static int notes_of(struct sty_note *notes, json_t *payloads, const json_t *rows, struct sty_arena *arena,
-                    struct sty_error *err)
-{
-    for (size_t i = 0; i < json_array_size(rows); i++) {
-        const json_t *row = json_array_get(rows, i);
-        const char *text = sty_json_text(row, "payload", "");
-        json_t *payload = NULL;
-        if (sty_json_parse(&payload, text, strlen(text), err) < 0)
-            return sty_error_wrap(err, "outbox row %lld", (long long)sty_json_int(row, "id", 0));
-        json_array_append_new(payloads, payload);
-        notes[i] = (struct sty_note){sty_json_text(row, "key", ""), sty_json_text(payload, "text", NULL),
-                                     sty_arena_printf(arena, "%s\n", sty_json_text(payload, "record", ""))};
-    }
-    return 0;
-}
-
 struct sending {
     struct sty_ledger *ledger;
     struct sty_repo *repo;
@@ -144,26 +127,41 @@ struct sending {
     int written;
 };
 
+/* A batch, one row a commit: its newest text, its records in order. */
+static int read_batch(json_t **out, const struct sending *sending, struct sty_error *err)
+{
+    return sty_ledger_rows(
+        out, sending->ledger, err,
+        "WITH batch AS MATERIALIZED (SELECT id, key, payload ->> 'text' AS text, payload ->> 'record' AS record FROM"
+        " outbox WHERE kind = 'note' AND delivered_at IS NULL AND id > ? ORDER BY id LIMIT ?) SELECT key, max(id) AS"
+        " last, count(*) AS rows, group_concat(record, char(10)) AS records, (SELECT text FROM batch t WHERE t.key ="
+        " o.key AND text IS NOT NULL ORDER BY id DESC LIMIT 1) AS text FROM (SELECT * FROM batch ORDER BY key, id) o"
+        " GROUP BY key",
+        "ii", sending->last, (int64_t)BATCH);
+}
+
 /* One batch of what is undelivered after `last`; *more: there may be others. */
 static int write_batch(bool *more, struct sending *sending, struct sty_error *err)
 {
-    json_auto_t *rows = NULL, *payloads = json_array();
+    json_auto_t *rows = NULL;
     sty_auto_ptr(arena) arena = sty_arena_new();
-    if (sty_ledger_rows(&rows, sending->ledger, err,
-                        "SELECT id, key, payload FROM outbox WHERE kind = 'note' AND delivered_at IS NULL AND id > ?"
-                        " ORDER BY id LIMIT ?",
-                        "ii", sending->last, (int64_t)BATCH) < 0)
+    if (read_batch(&rows, sending, err) < 0)
         return -1;
     size_t count = json_array_size(rows);
-    *more = count == BATCH;
-    if (count == 0)
-        return 0;
-    struct sty_note *notes = sty_arena_alloc(arena, count * sizeof *notes);
-    if (notes_of(notes, payloads, rows, arena, err) < 0 ||
-        sty_notes_write(sending->repo, sending->config->name, notes, count, err) < 0)
+    int64_t taken = 0, last = sending->last;
+    struct sty_note *notes = sty_arena_alloc(arena, (count + 1) * sizeof *notes);
+    for (size_t i = 0; i < count; i++) {
+        const json_t *row = json_array_get(rows, i);
+        notes[i] = (struct sty_note){sty_json_text(row, "key", ""), sty_json_text(row, "text", NULL),
+                                     sty_json_text(row, "records", NULL)};
+        taken += sty_json_int(row, "rows", 0);
+        last = sty_json_int(row, "last", 0) > last ? sty_json_int(row, "last", 0) : last;
+    }
+    if (count && sty_notes_write(sending->repo, sending->config->name, notes, count, err) < 0)
         return -1;
-    sending->last = sty_json_int(json_array_get(rows, count - 1), "id", 0);
-    sending->written += (int)count;
+    *more = taken == BATCH;
+    sending->last = last;
+    sending->written += (int)taken;
     return 0;
 }
 

@@ -21,7 +21,8 @@ int sty_report_commit(struct sty_ledger *ledger, const char *commit, const json_
 int sty_report_superseded(struct sty_ledger *ledger, const char *commit, const char *by, struct sty_error *err);
 /*
  * Something that belongs to no commit's outcome (a heal, a restore, a request): a record on the last walked commit that
- * changes no text. `body` (borrowed) stands beside format, kind, commit and time, which it cannot replace. Before the first walk there is no commit to carry it: nothing is written.
+ * changes no text. `body` (borrowed) stands beside format, kind, commit and time, which it cannot replace. Before the
+ * first walk there is no commit to carry it: nothing is written.
  */
 int sty_report_event(struct sty_ledger *ledger, const char *kind, const json_t *body, struct sty_error *err);
 
@@ -44,8 +45,8 @@ int sty_report_deliver(struct sty_delivery *out, struct sty_ledger *ledger, stru
 
 /*
  * Check the records under `name` in the mirror against the ledger before anything is added: STY_CONFLICT when records
- * of another installation stand under our name that our chain does not carry on (two installations with one name), or one
- * of ours that this ledger does not know (it was put back from a copy); STY_NOT_FOUND when the ledger is empty and
+ * of another installation stand under our name that our chain does not carry on (two installations with one name), or
+ * one of ours that this ledger does not know (it was put back from a copy); STY_NOT_FOUND when the ledger is empty and
  * records are there (it was lost). `last` gets the newest record's digest also then, "" when there is none; as meta
  * `records_after` it makes an empty ledger carry that chain on.
  */
@@ -56,3 +57,10 @@ int sty_report_verify(char last[STY_DIGEST_SIZE], struct sty_ledger *ledger, str
  * came from outside (fuzzed). `records` gets the parsed objects. STY_CORRUPT.
  */
 int sty_records_parse(json_t **records, const char *bytes, size_t length, struct sty_error *err);
+/*
+ * Check every record under `name` in any repository that has them, without a ledger: form, digests, chains, and that
+ * each commit's text names a record of that commit. `out`: {"records":n,"installations":[ids in the order of their
+ * chains],"first","last":times or null,"problems":[{"commit","sequence","message"}]}. Fails where the repository
+ * cannot be read. A new reference.
+ */
+int sty_records_verify(json_t **out, struct sty_repo *repo, const char *name, struct sty_error *err);

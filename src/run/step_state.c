@@ -20,9 +20,10 @@ static int wish_running(struct sty_step *step, struct sty_error *err)
     return wish(step, true, err);
 }
 
+/* Stopping single resources, because they go, is no wish about their component. */
 static int wish_stopped(struct sty_step *step, struct sty_error *err)
 {
-    return wish(step, false, err);
+    return json_object_get(step->args, "resources") ? 0 : wish(step, false, err);
 }
 
 enum what { START, STOP, RELOAD };

@@ -112,7 +112,8 @@ def test_a_revision_is_read_from_git_not_from_the_files(platform):
 def test_explain_names_file_and_line(platform):
     value = document("explanation", "explain", "shop", "instance.config.log_level", cwd=platform)
     assert value["value"] == "warning"
-    assert value["origin"] == {"file": "environments/production.yaml", "line": 6, "column": 23}
+    assert value["origin"] == {"file": "environments/production.yaml", "line": 6, "column": 23, "commit": None,
+                               "author": None}
     assert [layer["layer"] for layer in value["layers"]] == ["cluster", "environment"]
     done = run("explain", "shop", "instance.config.log_levle", cwd=platform, code=1)
     assert "instance.config" in done.stderr

@@ -148,7 +148,8 @@ def test_every_state_and_its_reason(edge, statement, state, reason):
 def test_the_first_state_that_holds_is_shown(edge):
     order = [
         "UPDATE active SET lifecycle = 'stopped'", "UPDATE targets SET tainted = 1",
-        "UPDATE targets SET blocked = '{\"reason\":\"guard\"}'", "UPDATE targets SET suspended_until = 9223372036854775807",
+        "UPDATE targets SET blocked = '{\"reason\":\"guard\"}'",
+        "UPDATE targets SET suspended_until = 9223372036854775807",
         "INSERT INTO drift SELECT id, 'file:/x', 'unknown', '[]', 'heal', 0, 1 FROM targets",
         "UPDATE remediations SET state = 'running', finished_at = NULL WHERE seq IN (SELECT max(seq) FROM remediations"
         " GROUP BY target)"]
@@ -162,12 +163,28 @@ def test_the_first_state_that_holds_is_shown(edge):
 def test_a_pin_is_shown_beside(edge):
     request = "ab" * 16
     first = edge.sql("SELECT to_instance FROM remediations WHERE kind = 'create' AND deployment = 'shop'")[0][0]
-    edge.sql("INSERT INTO requests VALUES (?, 1, 'rollback', 'here/production/shop', '{}', 'anna', 'cli', 'too slow', 1,"
-             " 'done', NULL, 2)", request)
+    edge.sql("INSERT INTO requests VALUES (?, 1, 'rollback', 'here/production/shop', '{}', 'anna', 'cli', 'too slow',"
+             " 1, 'done', NULL, 2)", request)
     edge.sql("UPDATE targets SET pinned = ?, pin_request = ? WHERE deployment = 'shop'", first, request)
     shop = edge.status("shop")[0]
     assert shop["pinned"] == {"instance": first, "actor": "anna", "reason": "too slow"} and shop["state"] == "healthy"
     assert f'pinned to {first[7:15]} by anna: "too slow"; git wants' in edge.run("status").stdout
+
+
+def test_drift_in_short(edge):
+    edge.sql("INSERT INTO heals SELECT id, 'file:/x', unixepoch() * 1000 FROM targets WHERE deployment = 'shop'")
+    assert edge.status("shop")[0]["drift"] == {"state": "healed", "resources": []}
+    edge.sql("INSERT INTO drift SELECT id, 'file:/x', 'drifted', '[]', 'heal', 0, 1 FROM targets")
+    assert edge.status("shop")[0]["drift"] == {"state": "found", "resources": ["file:/x"]}
+    edge.sql("UPDATE drift SET flapping = 1")
+    shop = edge.status("shop")[0]
+    assert shop["drift"]["state"] == "flapping" and shop["reason"] == "drifts again and again: file:/x"
+
+
+def test_a_failing_fetch_is_told(edge):
+    edge.sql("UPDATE sources SET error = 'no route to host'")
+    assert edge.run("status").stdout.splitlines()[0].endswith("  no route to host")
+    assert edge.document("status", "status")["source"]["error"] == "no route to host"
 
 
 def test_what_is_gone_is_not_shown(edge):
@@ -194,7 +211,8 @@ def test_which_targets_are_listed(edge, arguments, expected):
 @pytest.mark.parametrize("arguments, code, words", [
     (["status", "shopp"], 1, "no target 'shopp'"),
     (["status", "-l", "tier"], 2, "KEY=VALUE"),
-    (["status", "--state", "well"], 2, "never 'well'"),
+    (["status", "--state", "well"], 2, "ever 'well'"),
+    (["history", "--state", "healthy"], 2, "ever 'healthy'"),
     (["history", "--since", "yesterday"], 2, "--since"),
     (["history", "--limit", "0"], 2, "--limit"),
     (["show"], 2, "one id"),
@@ -318,12 +336,15 @@ def test_logs_follow_until_the_end(edge):
 
 def test_diff(edge):
     value = edge.document("diff", "diff", "shop@{1}", "shop@active")
-    assert {"path": "/application/version", "op": "replace", "from": "1.4.0", "to": "1.5.0", "origin": None} in value["diff"]
+    version = {"path": "/application/version", "op": "replace", "from": "1.4.0", "to": "1.5.0", "origin": None}
+    assert version in value["diff"]
     assert {"id": "file:/srv/quickstart/shop/index.html", "component": "site", "action": "update"} in value["resources"]
     assert edge.document("diff", "diff", "production/shop", "shop@desired")["diff"] == []
     assert edge.run("diff", "shop", "shop@{0}").stdout == "no difference\n"
     text = edge.run("diff", value["from"]["instance"][7:19], "shop").stdout
     assert '/application/version\n  - "1.4.0"\n  + "1.5.0"\n' in text
+    assert re.search(r'update file:/srv/quickstart/shop/index.html\n  /spec/content/digest\n  - "sha256:', text)
+    assert '[{"id"' not in text
     assert edge.document("diff", "diff", "api", "shop")["from"]["target"] == "here/production/api"
 
 
@@ -344,14 +365,15 @@ def test_an_instance_that_is_no_longer_kept(edge):
 # ---- explain ----
 
 def test_why_a_target_is_as_it_is(edge):
-    edge.sql("UPDATE remediations SET state = 'failed', error = 'no disk' WHERE deployment = 'shop' AND kind = 'update'")
-    edge.sql("UPDATE steps SET state = 'failed' WHERE seq = 2 AND remediation = (SELECT id FROM remediations WHERE state"
-             " = 'failed')")
+    edge.sql("UPDATE remediations SET state = 'failed', error = 'no disk' WHERE seq = 3")
+    edge.sql("UPDATE steps SET state = 'failed' WHERE seq = 2 AND remediation ="
+             " (SELECT id FROM remediations WHERE seq = 3)")
     edge.sql("UPDATE targets SET quarantined = desired, tainted = 1 WHERE deployment = 'shop'")
     edge.sql("INSERT INTO drift SELECT id, 'file:/x', 'drifted', '[{\"path\":\"/mode\"}]', 'report', 0, 1 FROM targets")
     value = edge.document("target", "explain", "shop")
     assert value["state"] == "degraded" and value["document"] == SHOP and value["tainted"] is True
-    assert value["quarantined"] == value["desired"]["instance"] and "styrmin retry here/production/shop" in value["remedy"]
+    assert value["quarantined"] == value["desired"]["instance"]
+    assert "styrmin retry here/production/shop" in value["remedy"]
     assert value["last_failure"]["error"] == "no disk" and value["last_failure"]["step"] == "apply server"
     assert value["drift"][0]["diff"] == [{"path": "/mode"}]
     text = edge.run("explain", "shop").stdout
@@ -361,9 +383,9 @@ def test_why_a_target_is_as_it_is(edge):
 
 
 def test_why_work_is_not_done(edge):
-    edge.sql("UPDATE remediations SET state = 'running', finished_at = NULL WHERE deployment = 'shop' AND kind = 'update'")
-    edge.sql("UPDATE steps SET state = 'running' WHERE seq = 2 AND remediation = (SELECT id FROM remediations WHERE state"
-             " = 'running')")
+    edge.sql("UPDATE remediations SET state = 'running', finished_at = NULL WHERE seq = 3")
+    edge.sql("UPDATE steps SET state = 'running' WHERE seq = 2 AND remediation ="
+             " (SELECT id FROM remediations WHERE seq = 3)")
     edge.sql("UPDATE targets SET blocked = '{\"reason\":\"guard\",\"message\":\"too old\",\"remedy\":\"styrmin x\"}'"
              " WHERE deployment = 'api'")
     assert edge.document("target", "explain", "shop")["remediation"]["step"]["component"] == "server"

@@ -42,3 +42,41 @@ def test_create_update_upgrade_delete(it):
     assert it.rows("SELECT * FROM resources") == [] and it.rows("SELECT * FROM targets") == []
     it.check_ledger()
     assert [r["sequence"] for r in it.records()] == [1, 2, 3, 4]
+
+
+def test_state_directory_is_out_of_reach(it):
+    text = (it.path / "styrmin.yaml").read_text()
+    (it.path / "styrmin.yaml").write_text(text.replace(f"[{it.root}]", f"[{it.path}/]"))
+    done = it.run("sync", code=2)
+    assert "host.allow" in done.stderr and "contains the state directory" in done.stderr
+    assert not it.state.exists()
+
+
+def test_secret_folders_are_relative_to_the_configuration(it):
+    (it.path / "secrets").mkdir()
+    (it.path / "secrets" / "key").write_text("canary\n")
+    it.configure(more="secrets: {files: [secrets]}\n")
+    it.write("drivers/web/3/driver.styrmin.yml", "apiVersion: styrmin.io/v1\nkind: ApplicationDriver\n"
+             "metadata: {name: web}\nspec:\n  version: \"3\"\n  parameters: [{name: port, kind: integer, default: 1},"
+             " {name: key, kind: secret}]\n  components:\n    site:\n      resources:\n"
+             "        - file: {path: \"{{cluster.config.root}}/key\", template: key.mustache, mode: 0600}\n")
+    it.write("drivers/web/3/key.mustache", "key={{parameters.key}}\n")
+    it.write("deployments/shop.yaml", deployment("shop", driver="3").rstrip().rstrip("}") +
+             ", key: {from_file: \"%s\"}}\n" % (it.path / "secrets" / "key"))
+    it.commit("a secret")
+    assert it.kinds() == {"shop": ("create", "succeeded")}
+    assert it.read("key") == "key=canary"
+
+
+def test_explain_names_file_line_commit_and_author(it):
+    it.write("deployments/shop.yaml", deployment("shop"))
+    first = it.commit("shop")
+    it.write("deployments/shop.yaml", deployment("shop", port=81))
+    second = it.commit("another port")
+    it.sync()
+    value = it.document("explain", "shop", "parameters.port")
+    assert value["value"] == 81
+    assert value["origin"] == {"file": "deployments/shop.yaml", "line": 8, "column": 22, "commit": second,
+                               "author": "Anna"}
+    assert it.document("explain", "shop", "cluster.config.root")["origin"]["commit"] == first
+    assert f"deployments/shop.yaml:8:22  ({second[:8]} by Anna)" in it.run("explain", "shop", "parameters.port").stdout

@@ -63,9 +63,9 @@ static int write_target(int64_t *id, const struct probe *probe, const struct sty
     const char *bytes = sty_instance_bytes(&length, instance), *digest = sty_instance_digest(instance);
     if (sty_ledger_instance_put(probe->ledger, digest, bytes, length, err) < 0 ||
         sty_ledger_exec(probe->ledger, err,
-                        "INSERT INTO targets (cluster, environment, deployment, wanted, desired, desired_commit, policy)"
-                        " VALUES (?, ?, ?, 1, ?, ?, ?) ON CONFLICT (cluster, environment, deployment) DO UPDATE SET"
-                        " desired = excluded.desired, desired_commit = excluded.desired_commit, policy ="
+                        "INSERT INTO targets (cluster, environment, deployment, wanted, desired, desired_commit,"
+                        " policy) VALUES (?, ?, ?, 1, ?, ?, ?) ON CONFLICT (cluster, environment, deployment) DO UPDATE"
+                        " SET desired = excluded.desired, desired_commit = excluded.desired_commit, policy ="
                         " excluded.policy",
                         "sssssj", target->cluster, target->environment, target->deployment, digest, probe->commit,
                         policy) < 0)

@@ -232,6 +232,37 @@ static void test_writes_after_a_lost_transaction(void **state)
     ok(sty_ledger_meta_set(ledger, "a", "1", &err));
 }
 
+struct seen {
+    int rows;
+    int stop_after; /* 0: never */
+    char last[32];
+};
+
+static int see(void *self, const char *const *columns, struct sty_error *e)
+{
+    struct seen *seen = self;
+    snprintf(seen->last, sizeof seen->last, "%s %s", columns[0], columns[1] ? columns[1] : "null");
+    seen->rows++;
+    return seen->rows == seen->stop_after ? sty_error_set(e, STY_LIMIT, "enough") : 0;
+}
+
+static void test_visiting_rows(void **state)
+{
+    static const char sql[] = "SELECT column1, iif(column1 = ?, NULL, 'b') FROM (VALUES (1), (2), (3))";
+    struct sty_ledger *ledger = *state;
+    struct seen all = {0}, some = {.stop_after = 2};
+    const struct sty_ledger_visitor everything = {see, &all}, a_part = {see, &some};
+    ok(sty_ledger_each(ledger, &everything, &err, sql, "i", (int64_t)3));
+    assert_int_equal(all.rows, 3);
+    assert_string_equal(all.last, "3 null");
+    assert_int_equal(sty_ledger_each(ledger, &a_part, &err, sql, "i", (int64_t)3), -1);
+    assert_int_equal(err.code, STY_LIMIT);
+    assert_string_equal(some.last, "2 b");
+    assert_int_equal(sty_ledger_each(ledger, &everything, &err, "SELECT nothing", ""), -1);
+    ok(sty_ledger_each(ledger, &everything, &err, sql, "i", (int64_t)1));
+    assert_string_equal(all.last, "3 b");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +276,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_threads_take_turns, setup, teardown),
         cmocka_unit_test_setup_teardown(test_close_rolls_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_writes_after_a_lost_transaction, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_visiting_rows, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -223,6 +223,16 @@ static void test_record(void **state)
                 "\"suspended_until\":5,\"tainted\":1,\"target\":\"c/production/shop\",\"to\":\"" TWO "\"}");
 }
 
+/* Without an end: a number that JSON could not carry. */
+static void test_record_of_a_suspended_one(void **state)
+{
+    (void)state;
+    ended("shop", "update", "succeeded", NULL);
+    run_sql("UPDATE targets SET suspended_until = 9223372036854775807");
+    json_auto_t *payload = report(NULL);
+    assert_non_null(strstr(sty_json_text(payload, "record", ""), "\"suspended_until\":-1,"));
+}
+
 static void test_event(void **state)
 {
     (void)state;
@@ -472,6 +482,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         with_remote(test_text),           with_remote(test_what_counts),
         with_remote(test_suspects),       with_remote(test_record),
+        with_remote(test_record_of_a_suspended_one),
         with_remote(test_event),          with_remote(test_delivery),
         with_remote(test_many),           with_remote(test_remote_away),
         with_remote(test_texts_in_order), with_remote(test_push_when_wanted),

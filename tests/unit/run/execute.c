@@ -301,6 +301,66 @@ static void test_run_states(void **state)
     assert_no_litter();
 }
 
+static json_t *process_resource(const char *name)
+{
+    return parse("{'id':'process:c/e/shop/server/%s','type':'process','spec':{'command':['sh','-c','echo $$ >> %s/%s; exec"
+                 " sleep 1000'],'env':{},'user':null,'directory':'/','stop_timeout_ms':2000,'stop_signal':'SIGTERM'}}",
+                 name, files_dir, name);
+}
+
+static bool runs(const char *name)
+{
+    sty_auto_free char *pid = text_of(name);
+    sty_auto_free char *path = sty_sprintf("/proc/%ld", strtol(pid, NULL, 10));
+    return access(path, F_OK) == 0;
+}
+
+static json_t *servers(const char *second)
+{
+    json_t *components = json_object(), *server = file_component("page", "x");
+    json_t *resources = json_array();
+    json_array_append_new(resources, process_resource("a"));
+    if (second)
+        json_array_append_new(resources, process_resource(second));
+    json_object_set_new(server, "resources", resources);
+    json_object_set_new(components, "server", server);
+    return components;
+}
+
+/* One of a component's processes goes: the others run on, and are to run. */
+static void test_stop_of_what_goes(void **state)
+{
+    (void)state;
+    int64_t target = add_target("shop", "{}");
+    struct made two = make_instance("shop", "1", servers("b"), NULL), one = make_instance("shop", "2", servers(NULL), NULL);
+    struct recorded create =
+        record(target, "create", NULL, &two, "[{'type':'apply','component':'server','instance':'to','args':{}}]");
+    execute(&create);
+    assert_state(&create, "succeeded");
+    while (access(at("a"), F_OK) < 0 || access(at("b"), F_OK) < 0)
+        usleep(10000);
+    assert_true(runs("a") && runs("b"));
+    sty_auto_free char *before = text_of("a");
+    struct recorded update = record(
+        target, "update", &two, &one,
+        "[{'type':'stop','component':'server','instance':'inventory','args':{'resources':['process:c/e/shop/server/b']}},"
+        "{'type':'apply','component':'server','instance':'to','args':{}},"
+        "{'type':'remove','component':'server','instance':'inventory','args':{'resources':['process:c/e/shop/server/b']}}]");
+    execute(&update);
+    assert_state(&update, "succeeded");
+    assert_false(runs("b"));
+    assert_true(runs("a"));
+    assert_file("a", before);
+    assert_int_equal(number("SELECT running FROM run_states"), 1);
+    struct recorded delete =
+        record(target, "delete", &one, NULL,
+               "[{'type':'stop','component':'server','instance':'inventory','args':{'resources':['process:c/e/shop/server/"
+               "a']}},{'type':'remove','component':'server','instance':'inventory','args':{}}]");
+    execute(&delete);
+    assert_state(&delete, "succeeded");
+    assert_false(runs("a"));
+}
+
 static void test_cancel(void **state)
 {
     (void)state;
@@ -352,6 +412,7 @@ int main(int argc, char **argv)
         with_ledger(test_timeout_ends_the_session),
         with_ledger(test_retries),
         with_ledger(test_run_states),
+        with_ledger(test_stop_of_what_goes),
         with_ledger(test_cancel),
         with_ledger(test_illegal_moves),
     };
