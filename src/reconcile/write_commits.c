@@ -77,23 +77,25 @@ static int keep_mistakes(json_t *list, const struct sty_walk *walk, struct sty_e
     return 0;
 }
 
+static void add_block(json_t *list, const struct sty_walk *walk, const struct sty_plan_blocked *blocked)
+{
+    const json_t *wish = sty_walk_wish(walk, sty_walk_subject(walk, blocked->target)->id);
+    json_t *entry = sty_plan_blocked_json(blocked);
+    if (sty_json_bool(wish, "own", false))
+        json_object_set_new(entry, "own", json_true());
+    json_array_append_new(list, entry);
+}
+
 static int blocked_list(json_t *list, const struct sty_walk *walk, struct sty_error *err)
 {
-    for (size_t i = 0; i < walk->plan->blocked_count; i++) {
-        const struct sty_plan_blocked *blocked = &walk->plan->blocked[i];
-        const json_t *wish = sty_walk_wish(walk, sty_walk_subject(walk, blocked->target)->id);
-        json_t *entry = sty_plan_blocked_json(blocked);
-        if (sty_json_bool(wish, "own", false))
-            json_object_set_new(entry, "own", json_true());
-        json_array_append_new(list, entry);
-    }
+    for (size_t i = 0; i < walk->plan->blocked_count; i++)
+        add_block(list, walk, &walk->plan->blocked[i]);
     if (walk->commit_count == 0)
         return keep_mistakes(list, walk, err);
     add_mistakes(list, walk);
     return 0;
 }
 
-/* A walk of the same commit that finds nothing new leaves it as it was. */
 int sty_walk_write_findings(struct sty_walk *walk, struct sty_error *err)
 {
     json_auto_t *blocked = json_array();

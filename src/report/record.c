@@ -115,9 +115,6 @@ static int add_target(json_t *part, struct sty_ledger *ledger, int64_t target, s
     json_t *value;
     json_object_foreach (row, key, value)
         json_object_set(part, key, value);
-    /* Until somebody resumes it: no time, and no number that JSON can hold. */
-    if (sty_json_int(row, "suspended_until", 0) == INT64_MAX)
-        json_object_set_new(part, "suspended_until", json_string("resume"));
     return 0;
 }
 

@@ -46,7 +46,7 @@ static int read_open(struct engine *engine, struct sty_error *err)
 {
     json_t *rows = NULL;
     if (sty_ledger_rows(&rows, engine->world->ledger, err,
-                        "SELECT id, target, cluster, environment, deployment, kind, state, due, request,"
+                        "SELECT id, target, cluster, environment, deployment, kind, state, due,"
                         " json_extract(document, '$.after') AS after FROM remediations"
                         " WHERE state IN ('planned', 'running', 'waiting') AND (NOT ? OR state = 'running' OR"
                         " (state = 'planned' AND parent IS NOT NULL)) ORDER BY seq",
