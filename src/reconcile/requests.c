@@ -309,8 +309,9 @@ static int approve(enum verdict *out, struct hand *hand, struct sty_error *err)
     }
     *out = answer(hand, DONE, "approved %.19s", digest);
     return sty_ledger_exec(hand->ledger, err,
-                           "INSERT INTO approvals (digest, request, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", "ssi",
-                           digest, request_id(hand), sty_ledger_now(hand->ledger));
+                           "INSERT INTO approvals (digest, request, at) VALUES (?, ?, ?) ON CONFLICT (digest) DO"
+                           " UPDATE SET request = excluded.request, at = excluded.at",
+                           "ssi", digest, request_id(hand), sty_ledger_now(hand->ledger));
 }
 
 static int cancel(enum verdict *out, struct hand *hand, struct sty_error *err)

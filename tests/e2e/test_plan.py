@@ -139,6 +139,30 @@ def test_moving_to_another_cluster(it):
     assert it.files() == {"east/a": "a 1.0.0 hello"}
 
 
+def test_moving_more_than_the_budget(it):
+    it.place("staging")
+    for name in "abc":
+        it.deploy(name)
+    it.does("begin")
+    for name in "abc":
+        it.undeploy(name)
+        it.deploy(name, "staging", path=name + "2")
+    created = {f"staging/{name}": DONE["create"] for name in "abc"}
+    assert it.does("too many go", code=4) == created
+    assert it.reasons() == {name: "guard" for name in "abc"}
+    for name in "abc":
+        it.undeploy(name, "staging")
+        it.deploy(name, path=name)
+    assert len(it.does("back\n\nStyrmin-Allow: delete=3")) == 3
+    for name in "abc":
+        it.undeploy(name)
+        it.deploy(name, "staging", path=name + "3")
+    # The trailer holds for the deletes that have to wait for the creates.
+    assert it.does("all of them\n\nStyrmin-Allow: delete=3") == created | {name: DONE["delete"] for name in "abc"}
+    assert it.rows("SELECT * FROM approvals") == []
+    assert set(it.files()) == {"here/a3", "here/b3", "here/c3"}
+
+
 # ---- claims ----
 
 def test_two_want_one_path(it):
