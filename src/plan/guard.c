@@ -113,7 +113,7 @@ static int review(struct sty_plan_work *work, struct sty_plan_item *item, struct
     if (lookup->approved(lookup->self, &item->approved, item->made->digest, err) < 0 ||
         lookup->shown(lookup->self, &item->made->shown, item->made->digest, err) < 0)
         return -1;
-    item->made->shown = item->made->shown || item->approved;
+    item->made->shown = item->made->shown || item->approved == STY_PLAN_APPROVED;
     if (item->environment->review_required && !item->made->shown && !by_hand(item->target))
         sty_plan_block(work, item, "review",
                        sty_arena_printf(work->arena, "styrmin approve %s -m REASON", item->made->digest),
@@ -151,16 +151,25 @@ static int64_t limit_of(int64_t number, bool percent, int64_t active)
     return part < 1 ? 1 : part;
 }
 
+static void grant(struct sty_plan_work *work, const struct sty_plan_environment *env, enum class class)
+{
+    for (size_t i = 0; i < work->count; i++)
+        work->items[i].granted = work->items[i].granted || counts(&work->items[i], env, class);
+}
+
 static void spend(struct sty_plan_work *work, const struct sty_plan_environment *env, enum class class)
 {
     bool deletes = class == CLASS_DELETE;
     int64_t limit = deletes ? limit_of(env->budget.deletes, env->budget.deletes_percent, env->active)
                             : limit_of(env->budget.changes, env->budget.changes_percent, env->active);
     int64_t allowed = deletes ? env->allow_deletes : env->allow_changes, count = 0;
-    if (allowed > limit)
-        limit = allowed;
     for (size_t i = 0; i < work->count; i++)
         count += counts(&work->items[i], env, class);
+    if (count > limit && count <= allowed) {
+        grant(work, env, class);
+        return;
+    }
+    limit = allowed > limit ? allowed : limit;
     const char *word = deletes ? "delete" : "change";
     for (size_t i = 0; count > limit && i < work->count; i++) {
         struct sty_plan_item *item = &work->items[i];

@@ -151,7 +151,7 @@ static bool may_heal(const struct sty_plan_item *item)
 static void put_blocked(struct sty_plan *plan, const struct sty_plan_item *item)
 {
     plan->blocked[plan->blocked_count++] = (struct sty_plan_blocked){
-        item->target, item->name, item->kind, item->made ? item->made->digest : NULL, item->block};
+        item->target, item->name, item->kind, item->made ? item->made->digest : NULL, item->block, item->granted};
 }
 
 /* Sort what was found into the plan; heals are built only now, when it is known what else does not start. */

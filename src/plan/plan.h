@@ -105,6 +105,11 @@ struct sty_plan_owner {
     const char *target; /* NULL: nobody */
     bool holds;
 };
+enum sty_plan_approval {
+    STY_PLAN_UNAPPROVED,
+    STY_PLAN_GRANTED, /* its budget, by the trailer of an earlier commit; it had to wait for something else */
+    STY_PLAN_APPROVED /* by somebody */
+};
 /* What has to be looked up. Texts are borrowed until the next call of the same function. Targets by full name. */
 struct sty_plan_lookup {
     void *self;
@@ -112,8 +117,8 @@ struct sty_plan_lookup {
     int (*other)(void *self, struct sty_plan_other *out, const char *target, struct sty_error *err);
     /* Who depends on it, NULL-terminated; those in the walk are judged by their facts instead. */
     int (*dependents)(void *self, const char *const **out, const char *target, struct sty_error *err);
-    /* Has someone approved this remediation, alone or in a plan? Was it shown on a pull request? */
-    int (*approved)(void *self, bool *out, const char *digest, struct sty_error *err);
+    /* What lets this remediation pass? Was it shown on a pull request? */
+    int (*approved)(void *self, enum sty_plan_approval *out, const char *digest, struct sty_error *err);
     int (*shown)(void *self, bool *out, const char *digest, struct sty_error *err);
 };
 
@@ -145,6 +150,7 @@ struct sty_plan_blocked {
     enum sty_remedy kind; /* STY_REMEDY_NONE: not known */
     const char *digest;   /* of the remediation that would be; NULL: none could be made */
     struct sty_plan_block why;
+    bool granted; /* a trailer covers it: to be remembered until it starts */
 };
 /* A resource goes from one target to another: the row moves, the thing stays. */
 struct sty_plan_handover {

@@ -92,6 +92,11 @@ int sty_walk_instance(struct sty_instance **out, struct sty_walk *walk, const ch
 const json_t *sty_walk_wish(const struct sty_walk *walk, int64_t target);
 
 /* ---- rules.c: environments: budgets, modes, trailers ---- */
+struct sty_allowance {
+    int64_t deletes, changes; /* -1: nothing said */
+};
+/* Add what a commit's message allows; of several the largest counts. */
+void sty_allowance_read(struct sty_allowance *allowance, const char *message);
 int sty_walk_rules(struct sty_walk *walk, struct sty_error *err);
 
 /* ---- lookup.c ---- */

@@ -165,8 +165,10 @@ static int think(struct sty_walk *walk, struct sty_error *err)
                                    .want_diff = walk->options->want_diff};
     if (sty_plan_make(&walk->plan, &input, err) < 0)
         return -1;
-    if (walk->no_approvals || lookup.approved(walk, &walk->whole_approved, walk->plan->whole, err) < 0)
-        return walk->no_approvals ? 0 : -1;
+    enum sty_plan_approval whole = STY_PLAN_UNAPPROVED;
+    if (lookup.approved(walk, &whole, walk->plan->whole, err) < 0)
+        return -1;
+    walk->whole_approved = whole == STY_PLAN_APPROVED;
     if (!walk->whole_approved)
         return 0;
     sty_plan_free(sty_take(walk->plan));

@@ -228,10 +228,21 @@ static int write_block(struct sty_walk *walk, const struct sty_plan_blocked *ent
                            subject->id);
 }
 
+/* A trailer counts once; what it covers and what has to wait for something else first is remembered. */
+static int remember_grant(struct sty_walk *walk, const struct sty_plan_blocked *blocked, struct sty_error *err)
+{
+    if (!blocked->granted || !blocked->digest)
+        return 0;
+    return sty_ledger_exec(walk->ledger, err,
+                           "INSERT INTO approvals (digest, request, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", "ssi",
+                           blocked->digest, walk->snapshot.commit, sty_ledger_now(walk->ledger));
+}
+
 static int write_blocked(struct sty_walk *walk, struct sty_error *err)
 {
     for (size_t i = 0; i < walk->plan->blocked_count; i++)
-        if (write_block(walk, &walk->plan->blocked[i], err) < 0)
+        if (write_block(walk, &walk->plan->blocked[i], err) < 0 ||
+            remember_grant(walk, &walk->plan->blocked[i], err) < 0)
             return -1;
     return 0;
 }
@@ -293,6 +304,11 @@ static int write_remediation(struct sty_walk *walk, const struct sty_plan_remedi
     char id[STY_ID_SIZE];
     if (sty_ledger_row(&row, walk->ledger, err, "SELECT desired_commit FROM targets WHERE id = ?", "i", subject->id) <
         0)
+        return -1;
+    if (!walk->no_approvals && sty_ledger_exec(walk->ledger, err,
+                                               "DELETE FROM approvals WHERE digest = ? AND NOT EXISTS (SELECT 1 FROM"
+                                               " requests q WHERE q.id = request)",
+                                               "s", remediation->digest) < 0)
         return -1;
     struct sty_remediation_new fresh = {.target = subject->id,
                                         .names = &remediation->target->names,

@@ -199,3 +199,78 @@ def test_source_path(it):
     (it.path / "styrmin.yaml").write_text(configuration.replace("source: {", "source: {path: other, "))
     assert it.syncs() == {}
     assert it.state_of("a")["state"] == "healthy"
+
+
+def test_a_document_outside_its_folder(it):
+    settled(it, "a", "b")
+    os.rename(it.work / "deployments/production-a.yaml", it.work / "environments/a.yaml")
+    assert it.does("a file still names it", code=4) == {} and it.reasons() == {"a": "mistake"}
+    assert it.syncs(code=4) == {} and it.files() == {"here/a": "a 1.0.0 hello", "here/b": "b 1.0.0 hello"}
+    os.rename(it.work / "environments/a.yaml", it.work / "a.yaml")
+    assert it.does("none does") == {"a": ("delete", "succeeded")}
+
+
+def test_renamed_and_broken_at_once(it):
+    settled(it, "a", "b")
+    before = it.files()
+    it.undeploy("a")
+    it.write("deployments/elsewhere.yaml", BROKEN)
+    assert it.does("moved and broken", code=4) == {} and it.reasons() == {"a": "waiting"}
+    it.write("deployments/elsewhere.yaml", it.deployment("a").replace("environment: production", "environment: [x]"))
+    assert it.does("without its environment", code=4) == {} and it.reasons() == {"a": "waiting"}
+    it.write("deployments/elsewhere.yaml", "version https://git-lfs.github.com/spec/v1\n"
+             f"oid sha256:{'0' * 64}\nsize 100\n")
+    assert it.does("somewhere else", code=4) == {} and it.reasons() == {"a": "waiting"}
+    it.write("deployments/elsewhere.yaml", it.deployment("a"))
+    assert it.does("there it is") == {} and it.last["state"] == "unchanged" and it.files() == before
+
+
+def test_labels_while_a_cluster_cannot_be_read(it):
+    it.cluster("here", "site: oslo")
+    it.cluster("east", "site: oslo")
+    it.place(spec="clusters: {labels: {site: oslo}}")
+    it.deploy("a")
+    assert len(it.does("begin")) == 2
+    before = it.files()
+    it.cluster("here")
+    it.write("clusters/other.yaml", "kind: [")
+    assert it.does("here loses its label", code=4) == {} and it.reasons() == {"a": "waiting"}
+    it.write("clusters/other.yaml", "")
+    # A cluster with a mistake in it may have any labels.
+    (it.work / "clusters/east.yaml").write_text((it.work / "clusters/east.yaml").read_text() + "nonsense: 1\n")
+    it.does("east has a mistake", code=4)
+    assert it.reasons()["east/production/a"] == "waiting" and "east/a" in it.files()
+    it.cluster("here", "site: oslo")
+    it.cluster("east", "site: oslo")
+    it.does("as it was")
+    assert it.files() == before and it.sync()["state"] == "unchanged"
+
+
+def test_everything_is_read_again_while_one_file_is_broken(it):
+    settled(it, "a", "b")
+    before = it.files()
+    it.write("deployments/production-a.yaml", BROKEN)
+    assert it.does("broken", code=4) == {}
+    # The configuration changes, and with it everything is looked at anew.
+    it.configure("clusters: {here: {}}\n")
+    assert it.syncs(code=4) == {} and set(it.reasons()) == {"a"} and it.files() == before
+    # The mirror is lost, and with it what the last walk saw.
+    for name in ("source.git",):
+        os.rename(it.state / name, it.path / name)
+    assert it.syncs(code=4) == {} and set(it.reasons()) == {"a"} and it.files() == before
+    it.deploy("a")
+    assert it.does("whole") == {} and it.last["state"] == "unchanged"
+
+
+def test_environment_and_cluster_twice(it):
+    settled(it, "a", "b")
+    before = it.files()
+    for kind in ("environments/production", "clusters/here"):
+        it.write(f"{kind}-again.yaml", (it.work / f"{kind}.yaml").read_text())
+        it.undeploy("b")
+        it.does("twice", code=4)
+        assert "a" in it.reasons() and it.files()["here/a"] == before["here/a"]
+        it.remove(f"{kind}-again.yaml")
+        it.deploy("b")
+        it.does("once")
+        assert it.files() == before
