@@ -81,9 +81,9 @@ show() {
   fi
 }
 
-# it_said WORDS: the last command did
+# it_said WORDS: the last command did, on however many lines
 it_said() {
-  grep -qF -- "$1" <<<"$said" || fail "nothing said '$1'"
+  tr -s ' \n' ' ' <<<"$said" | grep -qF -- "$1" || fail "nothing said '$1'"
 }
 
 # must COMMAND...: it succeeds; must_not: it does not

@@ -13,26 +13,27 @@ const char *sty_target_words(const struct sty_cli *cli, const json_t *entry)
     return many || !slash ? full : slash + 1;
 }
 
-static void say(const struct sty_cli *cli, enum sty_style style, const char *text)
+enum { INDENT = 13 };
+
+/* "  failed     update production/shop", without the line's end. */
+static void print_head(const struct sty_cli *cli, const char *state, enum sty_style style, const json_t *entry)
 {
-    sty_print_styled(cli, style, text);
+    const char *kind = sty_streq(state, "standing") ? NULL : sty_json_text(entry, "kind", NULL);
+    fputs("  ", stdout);
+    sty_print_styled(cli, style, sty_arena_printf(cli->arena, "%-10s", state));
+    printf(" %s%s%s", kind ? kind : "", kind ? " " : "", sty_target_words(cli, entry));
 }
 
 /* ---- blocked and standing, alike for both ---- */
 
 static void print_blocked(const struct sty_cli *cli, const json_t *entry)
 {
-    const char *remedy = sty_json_text(entry, "remedy", NULL), *kind = sty_json_text(entry, "kind", NULL);
-    say(cli, STY_STYLE_WARN, "blocked  ");
-    printf("%s%s%s (%s): ", kind ? kind : "", kind ? " " : "", sty_target_words(cli, entry),
-           sty_json_text(entry, "reason", ""));
-    sty_print_visible(sty_json_text(entry, "message", ""));
-    putchar('\n');
-    if (remedy) {
-        fputs("         to go on: ", stdout);
-        sty_print_visible(remedy);
-        putchar('\n');
-    }
+    const char *remedy = sty_json_text(entry, "remedy", NULL);
+    print_head(cli, "blocked", STY_STYLE_WARN, entry);
+    printf(": %s\n", sty_json_text(entry, "reason", ""));
+    sty_print_paragraph(INDENT, "", sty_json_text(entry, "message", ""));
+    if (remedy)
+        sty_print_paragraph(INDENT, "to go on: ", remedy);
 }
 
 void sty_print_blocked(const struct sty_cli *cli, const json_t *list)
@@ -41,19 +42,30 @@ void sty_print_blocked(const struct sty_cli *cli, const json_t *list)
         print_blocked(cli, json_array_get(list, i));
 }
 
-static void print_standing(const struct sty_cli *cli, const json_t *entry)
+/* Its error is told once: here, unless `failed_now`. */
+static void print_standing(const struct sty_cli *cli, const json_t *entry, bool failed_now)
 {
     const char *error = sty_json_text(entry, "error", NULL);
     bool tainted = sty_json_bool(entry, "tainted", false), quarantined = sty_json_bool(entry, "quarantined", false);
-    say(cli, STY_STYLE_BAD, "standing ");
-    printf("%s is %s%s%s", sty_target_words(cli, entry), tainted ? "half done" : "",
-           tainted && quarantined ? " and " : "", quarantined ? "quarantined" : "");
-    if (error) {
-        fputs(": ", stdout);
-        sty_print_visible(error);
+    print_head(cli, "standing", STY_STYLE_BAD, entry);
+    printf(" is %s%s%s\n", tainted ? "half done" : "", tainted && quarantined ? " and " : "",
+           quarantined ? "quarantined" : "");
+    if (error && !failed_now)
+        sty_print_paragraph(INDENT, "", error);
+    sty_print_paragraph(INDENT, "to go on: ",
+                        sty_arena_printf(cli->arena, "a commit that changes it, or styrmin retry %s -m REASON",
+                                         sty_target_words(cli, entry)));
+}
+
+static bool failed_now(const json_t *remediations, const json_t *standing)
+{
+    for (size_t i = 0; i < json_array_size(remediations); i++) {
+        const json_t *entry = json_array_get(remediations, i);
+        if (sty_streq(sty_json_text(entry, "target", ""), sty_json_text(standing, "target", "")) &&
+            sty_json_text(entry, "error", NULL))
+            return true;
     }
-    printf("\n         to go on: a commit that changes it, or styrmin retry %s -m REASON\n",
-           sty_target_words(cli, entry));
+    return false;
 }
 
 /* ---- sync ---- */
@@ -69,17 +81,14 @@ static void print_remediation(const struct sty_cli *cli, const json_t *entry)
 {
     char took[24];
     const char *state = sty_json_text(entry, "state", ""), *error = sty_json_text(entry, "error", NULL);
-    say(cli, style_of(state), sty_arena_printf(cli->arena, "%-10s", state));
-    printf("%s %s", sty_json_text(entry, "kind", ""), sty_target_words(cli, entry));
+    print_head(cli, state, style_of(state), entry);
     if (!sty_streq(state, "waiting"))
         printf(" in %s", sty_duration_text(took, sizeof(took), sty_json_int(entry, "duration_ms", 0)));
-    if (error) {
-        fputs(": ", stdout);
-        sty_print_visible(error);
-    }
     putchar('\n');
-    if (error)
-        printf("         what it printed: styrmin logs %.8s\n", sty_json_text(entry, "id", ""));
+    if (!error)
+        return;
+    sty_print_paragraph(INDENT, "", error);
+    printf("%*swhat it printed: styrmin logs %.8s\n", INDENT, "", sty_json_text(entry, "id", ""));
 }
 
 static bool nothing_to_say(const json_t *document)
@@ -101,8 +110,8 @@ void sty_print_sync(const struct sty_cli *cli, const json_t *document)
     if (quiet && !cli->color)
         return;
     const char *state = sty_json_text(document, "state", "");
-    printf("commit %.12s  ", sty_json_text(document, "commit", "none"));
-    say(cli, style_of(state), state);
+    printf("commit %.8s ", sty_json_text(document, "commit", "none"));
+    sty_print_styled(cli, style_of(state), state);
     printf(" in %s", sty_duration_text(took, sizeof(took), sty_json_int(document, "duration_ms", 0)));
     if (superseded)
         printf(", %zu commit%s superseded", superseded, superseded == 1 ? "" : "s");
@@ -111,7 +120,7 @@ void sty_print_sync(const struct sty_cli *cli, const json_t *document)
         print_remediation(cli, json_array_get(remediations, i));
     sty_print_blocked(cli, json_object_get(document, "blocked"));
     for (size_t i = 0; i < json_array_size(standing); i++)
-        print_standing(cli, json_array_get(standing, i));
+        print_standing(cli, json_array_get(standing, i), failed_now(remediations, json_array_get(standing, i)));
     if (sty_json_int(document, "mistakes", 0))
         printf("mistakes in %lld place%s of the definitions: styrmin check names them\n",
                (long long)sty_json_int(document, "mistakes", 0), sty_json_int(document, "mistakes", 0) == 1 ? "" : "s");

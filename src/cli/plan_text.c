@@ -5,31 +5,11 @@
 
 #include "cli/acting.h"
 
-enum { MOST_CHANGES = 12, WIDTH = 100 };
+enum { MOST_CHANGES = 12 };
 
 static void say_bold(const struct sty_cli *cli, const char *text)
 {
     sty_print_styled(cli, STY_STYLE_BOLD, text);
-}
-
-/* `text`, parts between ", ", in lines of at most WIDTH, the first after `label`, the others indented alike. */
-static void print_wrapped(const char *label, const char *text)
-{
-    size_t column = strlen(label);
-    fputs(label, stdout);
-    while (*text) {
-        const char *comma = strstr(text, ", ");
-        size_t length = comma ? (size_t)(comma - text) + 2 : strlen(text);
-        if (column + length > WIDTH && column > strlen(label)) {
-            printf("\n%*s", (int)strlen(label), "");
-            column = strlen(label);
-        }
-        sty_auto_free char *part = sty_strndup(text, length);
-        sty_print_visible(part);
-        column += length;
-        text += length;
-    }
-    putchar('\n');
 }
 
 static const char *short_value(struct sty_arena *arena, const json_t *value)
@@ -84,7 +64,7 @@ static void print_change(const struct sty_cli *cli, const json_t *entry)
     const char *words = sty_arena_printf(cli->arena, "  %c %s  %s", sign_of(sty_json_text(entry, "op", "")),
                                          path_words(cli->arena, sty_json_text(entry, "path", "")),
                                          change_words(cli->arena, entry));
-    bool together = strlen(words) + strlen(place) + 3 < WIDTH;
+    bool together = strlen(words) + strlen(place) + 3 <= STY_TEXT_WIDTH;
     sty_print_visible(words);
     if (*place) {
         fputs(together ? "   " : "\n      ", stdout);
@@ -146,7 +126,7 @@ static void print_planned(const struct sty_cli *cli, const json_t *entry)
         printf("%s\n", sty_streq(action, "release") ? "  released, not touched" : "");
     }
     if (json_array_size(steps))
-        print_wrapped("  steps: ", steps_line(cli->arena, steps));
+        sty_print_paragraph(2, "steps: ", steps_line(cli->arena, steps));
     putchar('\n');
 }
 
