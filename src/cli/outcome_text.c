@@ -26,6 +26,23 @@ static void print_head(const struct sty_cli *cli, const char *state, enum sty_st
 
 /* ---- blocked and standing, alike for both ---- */
 
+/* Each way on a line of its own, so that a command can be copied whole. */
+static void print_remedy(const char *remedy)
+{
+    static const char between[] = ", or ";
+    const char *next = strstr(remedy, between);
+    if (!next) {
+        sty_print_paragraph(INDENT, "to go on: ", remedy);
+        return;
+    }
+    sty_print_paragraph(INDENT, "", "to go on, one of:");
+    for (; next; remedy = next + strlen(between), next = strstr(remedy, between)) {
+        sty_auto_free char *way = sty_strndup(remedy, (size_t)(next - remedy));
+        sty_print_paragraph(INDENT, "", way);
+    }
+    sty_print_paragraph(INDENT, "", remedy);
+}
+
 static void print_blocked(const struct sty_cli *cli, const json_t *entry)
 {
     const char *remedy = sty_json_text(entry, "remedy", NULL);
@@ -33,7 +50,7 @@ static void print_blocked(const struct sty_cli *cli, const json_t *entry)
     printf(": %s\n", sty_json_text(entry, "reason", ""));
     sty_print_paragraph(INDENT, "", sty_json_text(entry, "message", ""));
     if (remedy)
-        sty_print_paragraph(INDENT, "to go on: ", remedy);
+        print_remedy(remedy);
 }
 
 void sty_print_blocked(const struct sty_cli *cli, const json_t *list)
