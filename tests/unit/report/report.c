@@ -146,7 +146,15 @@ static void test_text(void **state)
                          "upgraded production/shop 1.4.0 -> 1.5.0 in 42s\n"
                          "update production/web failed: step 2:\\x0aexit status 1\\x1b[2J\n"
                          "delete production/old waiting\n"
-                         "blocked c/production/x (claim): file:/a is\\x0aanother's\n");
+                         "blocked production/x (claim): file:/a is\\x0aanother's\n");
+    json_auto_t *again = json_pack("[{s:s, s:s, s:s}, {s:s, s:s, s:s}]", "target", "c/production/web", "reason",
+                                   "quarantined", "message", "tried", "target", "c/production/shop", "reason",
+                                   "quarantined", "message", "tried");
+    expect_text(again, "partial: 1 upgraded, 1 failed, 1 waiting, 1 blocked\n"
+                       "upgraded production/shop 1.4.0 -> 1.5.0 in 42s\n"
+                       "update production/web failed: step 2:\\x0aexit status 1\\x1b[2J\n"
+                       "delete production/old waiting\n"
+                       "blocked production/shop (quarantined): tried\n"); /* web's failure says it already */
     run_sql("DELETE FROM remediations");
     run_sql("UPDATE commits SET state = 'unchanged'");
     expect_text(NULL, "unchanged: nothing to do\n");
@@ -191,6 +199,10 @@ static void test_suspects(void **state)
         tip);
     expect_text(NULL, known);
     json_t *diff = json_object_get(document, "diff");
+    json_array_insert_new(diff, 0, json_pack("{s:s, s:[], s:[]}", "path", "/components/site/resources", "from", "to"));
+    ok(sty_ledger_exec(ledger, &err, "UPDATE remediations SET document = ?", "j", document));
+    expect_text(NULL, known); /* resources follow from values */
+    json_array_remove(diff, 0);
     for (int i = 0; i < 20; i++)
         json_array_append(diff, json_array_get(diff, 0));
     ok(sty_ledger_exec(ledger, &err, "UPDATE remediations SET document = ?", "j", document));
