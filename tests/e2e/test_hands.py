@@ -304,7 +304,9 @@ def test_cancel_of_a_waiting_one_and_retry_of_one(it):
     assert "waiting" in again["answer"]
     row, = it.rows("SELECT * FROM remediations WHERE state = 'waiting'")
     assert row["attempt"] == 2
+    assert "again in" in status(it)
     assert hand(it, "cancel", row["id"], code=1)["answer"] == "cancelled"
+    assert it.state_of()["state"] == "degraded" and "not finished" not in status(it)
     assert it.state_of()["quarantined"]
     assert it.rows("SELECT state FROM remediations WHERE id = ?", row["id"]) == [{"state": "cancelled"}]
     (it.root / "fixed").touch()
