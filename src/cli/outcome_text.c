@@ -85,9 +85,23 @@ static void print_remediation(const struct sty_cli *cli, const json_t *entry)
         printf("         what it printed: styrmin logs %.8s\n", sty_json_text(entry, "id", ""));
 }
 
+/* Held back by somebody who knows: cron need not be told every minute. */
+static bool is_meant(const json_t *blocked)
+{
+    static const char *const reasons[] = {"suspended", "pinned", "observed"};
+    for (size_t i = 0; i < STY_COUNT(reasons); i++)
+        if (sty_streq(sty_json_text(blocked, "reason", ""), reasons[i]))
+            return true;
+    return false;
+}
+
 static bool nothing_to_say(const json_t *document)
 {
-    static const char *const lists[] = {"remediations", "blocked", "standing", "superseded"};
+    static const char *const lists[] = {"remediations", "standing", "superseded"};
+    const json_t *blocked = json_object_get(document, "blocked");
+    for (size_t i = 0; i < json_array_size(blocked); i++)
+        if (!is_meant(json_array_get(blocked, i)))
+            return false;
     for (size_t i = 0; i < STY_COUNT(lists); i++)
         if (json_array_size(json_object_get(document, lists[i])))
             return false;
@@ -148,7 +162,9 @@ static const char *change_line(struct sty_arena *arena, const json_t *entry)
     const char *to = short_value(arena, json_object_get(entry, "to"));
     bool both = *from && *to;
     return sty_arena_printf(arena, "%c %s  %s%s%s%s%s",
-                            sty_streq(op, "add") ? '+' : sty_streq(op, "remove") ? '-' : '~',
+                            sty_streq(op, "add")      ? '+'
+                            : sty_streq(op, "remove") ? '-'
+                                                      : '~',
                             sty_json_text(entry, "path", ""), from, both ? " -> " : "", to, *place ? "   " : "", place);
 }
 
@@ -158,10 +174,13 @@ static const char *steps_line(struct sty_arena *arena, const json_t *steps)
     for (size_t i = 0; i < json_array_size(steps); i++) {
         const json_t *step = json_array_get(steps, i);
         const char *component = sty_json_text(step, "component", NULL);
-        const char *program = json_string_value(
-            json_array_get(json_object_get(json_object_get(step, "args"), "command"), 0));
+        const char *program =
+            json_string_value(json_array_get(json_object_get(json_object_get(step, "args"), "command"), 0));
         sty_str_appendf(&text, "%s%s%s%s", i ? ", " : "", sty_json_text(step, "type", ""),
-                        component || program ? " " : "", component ? component : program ? program : "");
+                        component || program ? " " : "",
+                        component ? component
+                        : program ? program
+                                  : "");
     }
     return sty_arena_strdup(arena, text.data);
 }
@@ -169,8 +188,8 @@ static const char *steps_line(struct sty_arena *arena, const json_t *steps)
 static void print_planned(const struct sty_cli *cli, const json_t *entry)
 {
     const json_t *diff = json_object_get(entry, "diff"), *resources = json_object_get(entry, "resources");
-    say(cli, STY_STYLE_BOLD, sty_arena_printf(cli->arena, "%-9s%s", sty_json_text(entry, "kind", ""),
-                                              sty_target_words(cli, entry)));
+    say(cli, STY_STYLE_BOLD,
+        sty_arena_printf(cli->arena, "%-9s%s", sty_json_text(entry, "kind", ""), sty_target_words(cli, entry)));
     printf("  %s\n", sty_json_text(entry, "reason", ""));
     bool create = sty_streq(sty_json_text(entry, "kind", ""), "create");
     for (size_t i = 0; !create && i < json_array_size(diff) && i < MOST_CHANGES; i++) {
@@ -196,8 +215,8 @@ static void print_planned(const struct sty_cli *cli, const json_t *entry)
 /* "2 to update, 1 to upgrade, 7 unchanged, 1 blocked" */
 static void summarise(struct sty_str *out, const json_t *document)
 {
-    static const char *const kinds[] = {"create", "update", "upgrade", "downgrade", "start", "stop",
-                                        "delete", "restore", "heal",   "adopt",     "release"};
+    static const char *const kinds[] = {"create", "update",  "upgrade", "downgrade", "start",  "stop",
+                                        "delete", "restore", "heal",    "adopt",     "release"};
     const json_t *remediations = json_object_get(document, "remediations");
     for (size_t k = 0; k < STY_COUNT(kinds); k++) {
         size_t count = 0;
@@ -264,7 +283,8 @@ static void markdown_remediation(struct sty_str *out, struct sty_arena *arena, c
     for (size_t i = 0; i < json_array_size(diff) && i < 4 * (size_t)MOST_CHANGES; i++) {
         const json_t *d = json_array_get(diff, i);
         const char *cells[] = {sty_json_text(d, "path", ""), short_value(arena, json_object_get(d, "from")),
-                               short_value(arena, json_object_get(d, "to")), place_of(arena, json_object_get(d, "origin"))};
+                               short_value(arena, json_object_get(d, "to")),
+                               place_of(arena, json_object_get(d, "origin"))};
         for (size_t c = 0; c < STY_COUNT(cells); c++) {
             sty_str_append(out, "| ");
             cell(out, cells[c]);
@@ -281,7 +301,8 @@ void sty_print_plan_markdown(const json_t *document)
 {
     sty_auto_ptr(arena) arena = sty_arena_new();
     sty_auto(str) out = STY_STR_INIT;
-    const json_t *remediations = json_object_get(document, "remediations"), *blocked = json_object_get(document, "blocked");
+    const json_t *remediations = json_object_get(document, "remediations"),
+                 *blocked = json_object_get(document, "blocked");
     sty_str_append(&out, "## Plan: ");
     summarise(&out, document);
     sty_str_appendf(&out, "\n\nDigest `%s`\n\n", sty_json_text(document, "digest", ""));

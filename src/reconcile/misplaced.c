@@ -39,8 +39,8 @@ int sty_walk_misplaced(const char **out, struct sty_walk *walk, const char *name
     if (*out)
         return 0;
     if (sty_ledger_rows(&rows, walk->ledger, err,
-                        "SELECT DISTINCT key FROM documents WHERE kind = ? AND substr(key, instr(key, '/') + 1) = ?", "is",
-                        (int64_t)STY_KIND_DEPLOYMENT, name) < 0)
+                        "SELECT DISTINCT key FROM documents WHERE kind = ? AND substr(key, instr(key, '/') + 1) = ?",
+                        "is", (int64_t)STY_KIND_DEPLOYMENT, name) < 0)
         return -1;
     for (size_t i = 0; i < json_array_size(rows) && !*out; i++)
         if (look(out, walk, sty_json_text(json_array_get(rows, i), "key", ""), err) < 0)
