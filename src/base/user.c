@@ -20,7 +20,6 @@ int sty_user_find(struct sty_user *out, const char *name, struct sty_error *err)
     if (!found && name)
         return sty_error_set(err, STY_NOT_FOUND, "there is no user '%s'", name);
     *out = (struct sty_user){.uid = found ? found->pw_uid : geteuid(), .gid = found ? found->pw_gid : getegid()};
-    snprintf(out->home, sizeof(out->home), "%s",
-             found && found->pw_dir && *found->pw_dir == '/' ? found->pw_dir : "/");
+    snprintf(out->home, sizeof(out->home), "%s", found && found->pw_dir && *found->pw_dir == '/' ? found->pw_dir : "/");
     return 0;
 }

@@ -20,6 +20,20 @@ static int let_go(const struct sty_view *view, const struct sty_target *target, 
     return 0;
 }
 
+static int check_environments(struct sty_view *view, struct sty_error *err)
+{
+    const struct sty_document **deployments = NULL;
+    size_t count = 0;
+    bool homeless = false;
+    if (sty_catalog_list(&deployments, &count, view->catalog, STY_KIND_DEPLOYMENT, NULL, err) < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        if (deployments[i]->valid &&
+            sty_catalog_homeless(&homeless, view->catalog, deployments[i], &view->problems, err) < 0)
+            return -1;
+    return 0;
+}
+
 /* Resolve every target, so that mistakes in templates are found too. */
 static int check_targets(struct sty_view *view, struct sty_arena *arena, struct sty_error *err)
 {
@@ -55,7 +69,7 @@ int sty_command_check(struct sty_cli *cli, struct sty_error *err)
     if (cli->argument_count > 1)
         return sty_error_set(err, STY_USAGE, "check takes one folder");
     if (sty_view_open(&view, cli->arena, cli->argument_count ? cli->arguments[0] : ".", revision, err) < 0 ||
-        check_targets(&view, cli->arena, err) < 0)
+        check_environments(&view, err) < 0 || check_targets(&view, cli->arena, err) < 0)
         return -1;
     documents = sty_catalog_parsed(view.catalog);
     sty_problems_sort(&view.problems);

@@ -106,9 +106,23 @@ static void print_remediation(const struct sty_cli *cli, const json_t *entry)
     printf("%*swhat it printed: styrmin logs %.8s\n", INDENT, "", sty_json_text(entry, "id", ""));
 }
 
+/* Held back by somebody who knows: cron need not be told every minute. */
+static bool is_meant(const json_t *blocked)
+{
+    static const char *const reasons[] = {"suspended", "pinned", "observed"};
+    for (size_t i = 0; i < STY_COUNT(reasons); i++)
+        if (sty_streq(sty_json_text(blocked, "reason", ""), reasons[i]))
+            return true;
+    return false;
+}
+
 static bool nothing_to_say(const json_t *document)
 {
-    static const char *const lists[] = {"remediations", "blocked", "standing", "superseded"};
+    static const char *const lists[] = {"remediations", "standing", "superseded"};
+    const json_t *blocked = json_object_get(document, "blocked");
+    for (size_t i = 0; i < json_array_size(blocked); i++)
+        if (!is_meant(json_array_get(blocked, i)))
+            return false;
     for (size_t i = 0; i < STY_COUNT(lists); i++)
         if (json_array_size(json_object_get(document, lists[i])))
             return false;

@@ -253,3 +253,6 @@ void sty_driver_read(struct sty_driver *out, const struct sty_document *document
  */
 int sty_catalog_place(const char ***out, size_t *count, bool *complete, const struct sty_catalog *catalog,
                       const struct sty_environment *environment, struct sty_error *err);
+/* Does no document describe the Environment of this Deployment? Then that is a mistake in `problems` (NULL: only ask). */
+int sty_catalog_homeless(bool *out, const struct sty_catalog *catalog, const struct sty_document *deployment,
+                         struct sty_problems *problems, struct sty_error *err);

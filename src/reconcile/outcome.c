@@ -123,8 +123,9 @@ static int count_mistakes(int64_t *out, struct sty_ledger *ledger, const struct 
     int64_t found = walk ? (int64_t)walk->problems.errors : 0, standing = 0;
     if (sty_ledger_number(&standing, ledger, err,
                           "SELECT (SELECT count(*) FROM unreadable) + (SELECT count(*) FROM documents WHERE valid = 0"
-                          " AND stale = 0)",
-                          "") < 0)
+                          " AND stale = 0) + (SELECT count(*) FROM documents d WHERE kind = ?1 AND valid = 1 AND NOT EXISTS"
+                          " (SELECT 1 FROM documents e WHERE e.kind = ?2 AND e.key = d.environment))",
+                          "ii", (int64_t)STY_KIND_DEPLOYMENT, (int64_t)STY_KIND_ENVIRONMENT) < 0)
         return -1;
     *out = found > standing ? found : standing;
     return 0;

@@ -83,6 +83,10 @@ int sty_walk_select(struct sty_map *keys, struct sty_walk *walk, struct sty_erro
 int sty_walk_consider(struct sty_walk *walk, const char *key, struct sty_error *err);
 int sty_walk_renames(struct sty_walk *walk, const struct sty_map *keys, struct sty_error *err);
 
+/* ---- misplaced.c ---- */
+/* Where a Deployment of this name stands in an Environment without a document, in words; NULL: nowhere. */
+int sty_walk_misplaced(const char **out, struct sty_walk *walk, const char *name, struct sty_error *err);
+
 /* ---- facts.c: what the ledger knows of a target ---- */
 /* A new subject with its facts; row may be NULL. The index in *at. */
 int sty_walk_add(size_t *at, struct sty_walk *walk, const struct sty_target *names, const json_t *row,

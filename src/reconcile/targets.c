@@ -367,8 +367,13 @@ static int consider_row(struct view *view, const json_t *row, bool placed, struc
         return want(view, &names, row, err);
     if (view->document)
         return displaced(view, row, err);
+    const char *misplaced = NULL;
+    if (sty_walk_misplaced(&misplaced, view->walk, view->name, err) < 0)
+        return -1;
     if (unreadable_reason(view))
         found = (struct sty_plan_block){"waiting", unreadable_reason(view), "styrmin check"};
+    else if (misplaced)
+        found = (struct sty_plan_block){"mistake", misplaced, "write that Environment, or correct its name"};
     return end(view, row, &found, true, err);
 }
 
@@ -392,6 +397,10 @@ static bool is_placed(const struct view *view, const char *cluster)
 
 static int consider_view(struct view *view, struct sty_error *err)
 {
+    bool homeless = false;
+    if (view->good && json_array_size(view->rows) == 0 &&
+        sty_catalog_homeless(&homeless, view->walk->catalog, view->document, &view->walk->problems, err) < 0)
+        return -1;
     for (size_t i = 0; i < json_array_size(view->rows); i++) {
         const json_t *row = json_array_get(view->rows, i);
         bool placed = is_placed(view, sty_json_text(row, "cluster", ""));

@@ -134,7 +134,7 @@ static int count_deployments(int64_t *out, struct sty_walk *walk, struct sty_err
  */
 static int refuse_emptiness(struct sty_walk *walk, struct sty_error *err)
 {
-    int64_t ends = 0, allowed = 0, there = 0;
+    int64_t ends = 0, allowed = 0, there = 0, before = 0;
     for (size_t i = 0; i < walk->count; i++)
         ends += !walk->facts[i].wanted && (walk->facts[i].active || walk->facts[i].inventory_count);
     for (size_t i = 0; i < walk->environment_count; i++)
@@ -142,9 +142,11 @@ static int refuse_emptiness(struct sty_walk *walk, struct sty_error *err)
             allowed = walk->environments[i].allow_deletes;
     if (ends == 0 || ends <= allowed || !walk->catalog || walk->unreadable)
         return 0;
-    if (count_deployments(&there, walk, err) < 0)
+    if (count_deployments(&there, walk, err) < 0 ||
+        sty_ledger_number(&before, walk->ledger, err, "SELECT EXISTS (SELECT 1 FROM documents WHERE kind = ?)", "i",
+                          (int64_t)STY_KIND_DEPLOYMENT) < 0)
         return -1;
-    if (there > 0)
+    if (there > 0 || !before)
         return 0;
     return sty_error_set(err, STY_FAILED,
                          "commit %.12s has not one Deployment, where there were some: nothing is deleted. If that is"

@@ -235,12 +235,14 @@ int sty_workspace_make(struct sty_workspace *out, struct sty_step *step, const c
 
 /* ---- what the program said ---- */
 
-static void read_tail(struct sty_str *out, const char *path)
+/* *cut: there may have been more before it. */
+static void read_tail(struct sty_str *out, bool *cut, const char *path)
 {
     struct stat status;
     sty_auto_fd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0 || fstat(fd, &status) < 0)
         return;
+    *cut = status.st_size >= OUTPUT_LIMIT;
     off_t from = status.st_size > OUTPUT_LIMIT ? status.st_size - OUTPUT_LIMIT : 0;
     char *room = sty_str_reserve(out, OUTPUT_LIMIT);
     ssize_t got = pread(fd, room, OUTPUT_LIMIT, from);
@@ -266,12 +268,18 @@ void sty_workspace_said(struct sty_str *out, const struct sty_workspace *workspa
     sty_auto(str) text = STY_STR_INIT;
     size_t i;
     json_t *hidden;
-    read_tail(&text, workspace->output);
+    bool cut = false;
+    size_t longest = 0;
+    read_tail(&text, &cut, workspace->output);
     for (size_t at = 0; at < text.length; at++)
         if (text.data[at] == '\0')
             text.data[at] = '?';
-    json_array_foreach (workspace->hidden, i, hidden)
+    json_array_foreach (workspace->hidden, i, hidden) {
         take_out(&text, json_string_value(hidden));
-    json_auto_t *valid = sty_json_string(text.data);
+        longest = json_string_length(hidden) > longest ? json_string_length(hidden) : longest;
+    }
+    /* What is cut may begin with the end of a secret. */
+    size_t begin = !cut || longest == 0 ? 0 : longest - 1 < text.length ? longest - 1 : text.length;
+    json_auto_t *valid = sty_json_string(text.data + begin);
     sty_str_append(out, json_string_value(valid));
 }

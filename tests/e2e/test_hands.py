@@ -160,6 +160,7 @@ def test_suspend_and_resume(it):
     assert hand(it, "suspend", "shop", why="moving house", SUDO_USER="anna")["answer"] == "suspended until `resume`"
     put(it, "81", port=81)
     assert it.sync()["remediations"] == [] and it.read("shop/page") == "shop 1.0.0 port 80"
+    assert it.run("sync").stdout == ""  # whoever suspended it knows
     assert it.state_of()["state"] == "suspended" and 'by anna: "moving house"' in status(it)
     (it.root / "shop/page").write_text("edited")
     it.run("drift", "--heal")
@@ -180,6 +181,18 @@ def test_suspend_and_resume(it):
     assert it.sync()["remediations"] == [] and it.state_of()["state"] == "suspended"
     assert hand(it, "resume", "shop", code=2)["answer"].startswith("deployments/shop.yaml:9 suspends it")
     assert "deployments/shop.yaml:9" in hand(it, "retry", "shop", code=2)["answer"]
+
+
+def test_the_last_deployment_goes_while_it_is_suspended(it):
+    put(it)
+    it.sync()
+    hand(it, "suspend", "shop")
+    it.remove("deployments/shop.yaml")
+    it.commit("gone\n\nStyrmin-Allow: delete=1")
+    assert it.sync()["remediations"] == [] and it.read("shop/page") == "shop 1.0.0 port 80"
+    assert it.sync()["state"] == "unchanged"  # the trailer was of a commit that is walked already
+    assert hand(it, "resume", "shop")["sync"]["remediations"][0]["kind"] == "delete"
+    assert not (it.root / "shop").exists()
 
 
 def test_observed(it):
@@ -304,7 +317,9 @@ def test_cancel_of_a_waiting_one_and_retry_of_one(it):
     assert "waiting" in again["answer"]
     row, = it.rows("SELECT * FROM remediations WHERE state = 'waiting'")
     assert row["attempt"] == 2
+    assert "again in" in status(it)
     assert hand(it, "cancel", row["id"], code=1)["answer"] == "cancelled"
+    assert it.state_of()["state"] == "degraded" and "not finished" not in status(it)
     assert it.state_of()["quarantined"]
     assert it.rows("SELECT state FROM remediations WHERE id = ?", row["id"]) == [{"state": "cancelled"}]
     (it.root / "fixed").touch()

@@ -590,3 +590,17 @@ def test_secrets_where_they_may_not_be(it):
     said = it.run("check", it.work, code=None)
     assert "secret" in said.stdout + said.stderr
     assert it.sync(code=4)["remediations"] == []
+
+
+def test_a_secret_cut_in_two(it):
+    """Of what a program says the end is kept, and never the end of a secret."""
+    secret = "".join(chr(ord("a") + i % 26) for i in range(97))
+    step = '- run: {command: [./tell], secrets: {key: {from_file: %s/key}}}' % it.path
+    tell = "#!/bin/sh\nkey=$(cat $STYRMIN_SECRETS/key)\ni=0\nwhile [ $i -lt 1500 ]; do printf '%s' \"$key\"; i=$((i+1)); done\n"
+    (it.path / "key").write_text(secret)
+    it.configure(f"secrets: {{files: [{it.path}]}}\n")
+    driver(it, actions=action("tell", "setup", "pre", step), files={"tell": tell})
+    put(it)
+    it.sync()
+    output = it.rows("SELECT output FROM steps WHERE seq = 1")[0]["output"]
+    assert set(output) == {"*"} and len(output) > 1000

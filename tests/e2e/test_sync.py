@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from installation import Installation, deployment
+from installation import ENVIRONMENT, Installation, deployment
 
 
 @pytest.fixture
@@ -122,3 +122,38 @@ def test_a_command_stands_on_the_files_beside_it_and_leaves_daemons(it):
     it.commit("no door\n\nStyrmin-Allow: delete=1")
     assert it.kinds() == {"door": ("delete", "succeeded")}
     assert sorted(p.name for p in (it.root / "away").iterdir()) == ["copy", "list"]  # while its file was there
+
+
+def test_a_slip_in_the_name_of_an_environment(it):
+    """Nothing is deleted for it, and it is said: now, later and on the commit."""
+    it.write("deployments/shop.yaml", deployment("shop"))
+    it.commit("shop")
+    it.sync()
+    it.write("deployments/shop.yaml", deployment("shop", environment="prodution"))
+    slip = it.commit("a slip")
+    assert "deployments/shop.yaml:5:16: there is no Environment 'prodution'" in it.run("check", it.work, code=2).stderr
+    for _ in range(2):
+        done = it.sync(code=4)
+        assert done["remediations"] == [] and done["mistakes"] == 1
+        assert [(b["target"], b["reason"]) for b in done["blocked"]] == [("here/production/shop", "mistake")]
+        assert it.note(slip).startswith("blocked: ") and "deployments/shop.yaml" in it.note(slip)
+    it.write("deployments/other.yaml", deployment("other"))
+    it.commit("another")
+    assert it.kinds(code=4) == {"other": ("create", "succeeded")}
+    assert it.read("shop/page") == "shop 1.0.0 port 80"
+
+    # Alone it is a mistake as well, and stays one.
+    it.write("deployments/third.yaml", deployment("third", environment="nowhere"))
+    it.commit("a new one")
+    assert it.sync(code=4)["mistakes"] == 2
+    it.remove("deployments/third.yaml")
+    it.commit("not that")
+    assert it.sync(code=4)["mistakes"] == 1
+
+    # It comes to be: then it was a move, a create there and a delete here.
+    it.write("environments/prodution.yaml", ENVIRONMENT.replace("production", "prodution") % "")
+    it.commit("meant")
+    done = it.sync()
+    assert [(r["target"], r["kind"], r["state"]) for r in done["remediations"]] == [
+        ("here/prodution/shop", "create", "succeeded"), ("here/production/shop", "delete", "succeeded")]
+    assert done["mistakes"] == 0 and it.read("shop/page") == "shop 1.0.0 port 80" and len(it.processes()) == 2
