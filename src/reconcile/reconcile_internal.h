@@ -14,6 +14,7 @@ struct sty_subject {
     bool renamed;         /* its row stands under another name until the walk is written */
     bool unpinned;        /* its pin ends with this commit */
     bool read;            /* its documents were looked at: inputs and git are as of this commit */
+    bool rewritten;       /* git wants what it wanted, in another format */
     bool moved;           /* what is wanted is another than when the open ones were planned */
     struct sty_instance *git; /* what git wants, if it could be resolved; owned by the walk */
     struct sty_input inputs[4];

@@ -404,8 +404,12 @@ def test_renamed_from(it):
     it.deploy("shop", path="page", metadata=", renamed_from: nobody")
     assert it.does("another") == {} and it.last["state"] == "unchanged"
     it.deploy("other", metadata=", renamed_from: shop")
-    assert it.does("shop is still there", code=4) in ({}, {"other": DONE["create"]})
-    assert it.last["mistakes"] == 1 and "here/page" in it.files()
+    assert it.does("shop is still there", code=4) == {} and it.reasons() == {"other": "mistake"}
+    assert "production-other.yaml:3:" in it.blocked["here/production/other"]["message"] and it.last["mistakes"] == 1
+    assert "which is still there" in it.run("check", it.work, code=2).stderr
+    it.undeploy("shop")
+    assert it.does("now it is not") == {"other": DONE["update"]}
+    assert it.files() == {"here/other": "other 1.0.0 hello"}
     it.check_ledger()
 
 
