@@ -184,7 +184,7 @@ static int write_target(struct sty_walk *walk, size_t at, struct sty_error *err)
             " quarantined = ?7,"
             " pinned = CASE WHEN ?8 THEN pinned END, pin_request = CASE WHEN ?8 THEN pin_request END,"
             " unsettled = NOT ?2 OR tainted OR (CASE WHEN ?8 THEN pinned ELSE ?3 END) IS NOT (SELECT instance"
-            " FROM active WHERE target = targets.id) WHERE id = ?9",
+            " FROM active WHERE target = targets.id) OR (?8 AND pinned IS NOT ?3) WHERE id = ?9",
             "sbsbsjsbi", facts->names.deployment, facts->wanted, git, changed, walk->snapshot.commit, subject->policy,
             stays ? facts->quarantined : NULL, pinned, subject->id) < 0)
         return -1;
