@@ -196,7 +196,12 @@ static void test_pin(void **state)
     expect("SELECT quarantined = desired, unsettled FROM targets WHERE id = 7", "1 1");
     run_sql("UPDATE targets SET quarantined = NULL WHERE id = 7");
     succeed("restore", one, "c1");
+    expect("SELECT unsettled FROM targets WHERE id = 7", "1");
+    /* Once git wants what it is pinned to, there is nothing to look after. */
+    set_desired(one);
+    succeed("restore", one, "c1");
     expect("SELECT unsettled FROM targets WHERE id = 7", "0");
+    set_desired(two);
     /* A pinned one that failed stays quarantined, although git wants another. */
     fail_with(one);
     ok(sty_ledger_exec(ledger, &err, "UPDATE active SET instance = ? WHERE target = 7", "s", two));
