@@ -1,10 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* plan: what a sync would do, as text, as JSON, or as Markdown for a pull request. The ledger is only read. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/log.h"
 #include "cli/acting.h"
+
+/* The newest commit that a sync took: what does not descend from it is no more planned than synced. */
+static int read_accepted(char accepted[STY_OID_SIZE], const struct sty_cli *cli, struct sty_error *err)
+{
+    const struct sty_configuration *configuration = &cli->configuration;
+    sty_auto_ptr(ledger) ledger = NULL;
+    json_auto_t *row = NULL;
+    accepted[0] = '\0';
+    if (sty_ledger_open(&ledger, configuration->state_dir, STY_LEDGER_READ, err) < 0)
+        return err->code == STY_NOT_FOUND ? 0 : -1;
+    if (sty_ledger_row(&row, ledger, err, "SELECT accepted FROM sources WHERE id = 1 AND branch = ?", "s",
+                       configuration->source.branch) < 0)
+        return -1;
+    snprintf(accepted, STY_OID_SIZE, "%s", sty_json_text(row, "accepted", ""));
+    return 0;
+}
 
 /* The newest there is, if nobody else is at it: fetching needs the lock and moves nothing but the mirror. */
 static int refresh(struct sty_cli *cli, struct sty_error *err)
@@ -16,13 +33,14 @@ static int refresh(struct sty_cli *cli, struct sty_error *err)
     sty_auto_ptr(repo) repo = NULL;
     struct sty_fetch_result fetched;
     struct sty_error trouble;
+    char accepted[STY_OID_SIZE];
     if (sty_directory_make(configuration->state_dir, 0700, err) < 0)
         return -1;
     if (sty_lock_take(&held, lock, 0, &trouble) < 0)
         return 0;
-    if (sty_repo_open(&repo, mirror, false, err) < 0)
+    if (sty_repo_open(&repo, mirror, false, err) < 0 || read_accepted(accepted, cli, err) < 0)
         return -1;
-    if (sty_repo_fetch(&fetched, repo, &configuration->source, NULL, &trouble) == 0)
+    if (sty_repo_fetch(&fetched, repo, &configuration->source, *accepted ? accepted : NULL, &trouble) == 0)
         return 0;
     char tip[STY_OID_SIZE];
     if (sty_repo_tip(tip, repo, configuration->source.branch, err) < 0) {

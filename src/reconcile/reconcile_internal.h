@@ -44,7 +44,7 @@ struct sty_walk {
     bool whole;               /* the catalog read the whole tree: the store begins anew */
     const char *unreadable;   /* a file that cannot be read: deletes wait; NULL: none */
     struct sty_map changed;   /* "env/deployment" whose inputs changed */
-    struct sty_map renamed;   /* id of a row -> its new deployment name */
+    struct sty_map renamed;   /* id of a row -> its new deployment name; "": another takes its place */
     struct sty_map driver_files; /* "name/version" -> digest it was activated with, "" where never */
     struct sty_plan_target *facts;
     struct sty_subject *subjects;

@@ -123,7 +123,7 @@ static void take_policy(struct sty_plan_target *facts, struct sty_subject *subje
 static bool is_known(const struct view *view, const struct sty_subject *subject)
 {
     const char *blocked = sty_json_text(subject->row, "blocked", NULL);
-    return view->good && subject->row && !view->walk->all && !sty_map_has(&view->walk->changed, view->key) &&
+    return view->good && subject->row && !subject->renamed && !view->walk->all && !sty_map_has(&view->walk->changed, view->key) &&
            sty_json_text(subject->row, "desired", NULL) &&
            (!blocked || (!strstr(blocked, "\"reason\":\"mistake\"") && !strstr(blocked, "\"reason\":\"guard\"")));
 }
@@ -434,6 +434,26 @@ int sty_walk_consider(struct sty_walk *walk, const char *key, struct sty_error *
 /* ---- renames ---- */
 
 /* Where the old name is still there, resolving says so. */
+static void move_row(struct sty_walk *walk, const json_t *row, const char *name)
+{
+    char id[24];
+    snprintf(id, sizeof(id), "%lld", (long long)sty_json_int(row, "id", 0));
+    sty_map_set(&walk->renamed, id, (void *)name);
+}
+
+/* It was wanted, but nothing ever came of it: as good as no row. */
+static int is_empty_row(bool *out, const struct sty_walk *walk, const json_t *row, struct sty_error *err)
+{
+    int64_t id = sty_json_int(row, "id", 0), found = 0;
+    if (sty_ledger_number(&found, walk->ledger, err,
+                          "SELECT EXISTS (SELECT 1 FROM resources WHERE target = ?1) OR EXISTS (SELECT 1 FROM"
+                          " remediations WHERE target = ?1 AND state IN ('planned', 'running', 'waiting'))",
+                          "i", id) < 0)
+        return -1;
+    *out = !found && !sty_json_int(row, "tainted", 0) && !sty_json_text(row, "active", NULL);
+    return 0;
+}
+
 static int note_rename(struct view *view, struct sty_error *err)
 {
     struct sty_walk *walk = view->walk;
@@ -449,11 +469,15 @@ static int note_rename(struct view *view, struct sty_error *err)
     if (sty_ledger_rows(&rows, walk->ledger, err, ROWS, "ss", view->environment, from) < 0)
         return -1;
     for (size_t i = 0; i < json_array_size(rows); i++) {
-        const json_t *row = json_array_get(rows, i);
-        char id[24];
-        snprintf(id, sizeof(id), "%lld", (long long)sty_json_int(row, "id", 0));
-        if (!row_of(view, sty_json_text(row, "cluster", "")))
-            sty_map_set(&walk->renamed, id, (void *)view->name);
+        const json_t *row = json_array_get(rows, i), *there = row_of(view, sty_json_text(row, "cluster", ""));
+        bool empty = true;
+        if (there && is_empty_row(&empty, walk, there, err) < 0)
+            return -1;
+        if (!empty)
+            continue;
+        if (there)
+            move_row(walk, there, "");
+        move_row(walk, row, view->name);
     }
     return 0;
 }

@@ -132,6 +132,14 @@ static int insert_target(int64_t *id, struct sty_walk *walk, const struct sty_ta
     return sty_ledger_number(id, walk->ledger, err, "SELECT last_insert_rowid()", "");
 }
 
+/* What stands under the new name already is empty (sty_walk_renames saw to it). */
+static int make_room(struct sty_walk *walk, const struct sty_target *names, int64_t id, struct sty_error *err)
+{
+    return sty_ledger_exec(walk->ledger, err,
+                           "DELETE FROM targets WHERE cluster = ? AND environment = ? AND deployment = ? AND id <> ?",
+                           "sssi", names->cluster, names->environment, names->deployment, id);
+}
+
 static int write_inputs(struct sty_walk *walk, const struct sty_subject *subject, struct sty_error *err)
 {
     if (!subject->read)
@@ -167,6 +175,8 @@ static int write_target(struct sty_walk *walk, size_t at, struct sty_error *err)
 {
     const struct sty_plan_target *facts = &walk->facts[at];
     struct sty_subject *subject = &walk->subjects[at];
+    if (subject->renamed && make_room(walk, &facts->names, subject->id, err) < 0)
+        return -1;
     if (subject->id == 0 && insert_target(&subject->id, walk, &facts->names, err) < 0)
         return -1;
     if (subject->git && write_instance(walk, subject->git, err) < 0)

@@ -770,7 +770,18 @@ def test_rewritten_branch(it):
     assert second[:12] in refused.stdout + refused.stderr and rewritten[:12] in refused.stdout + refused.stderr
     assert it.files() == {"here/a": "a 1.0.0 two"}
     it.run("sync", code=1)
+    # Who only plans does not open the door for who syncs.
+    planned = it.run("plan")
+    assert "was rewritten" in planned.stderr and "three" not in planned.stdout
+    it.run("sync", "--no-fetch")
+    assert it.files() == {"here/a": "a 1.0.0 two"}
     configuration = (it.path / "styrmin.yaml").read_text()
+    (it.path / "styrmin.yaml").write_text(configuration.replace("source: {", "source: {rewind: accept, "))
+    assert it.plans() == {"a": "update"}
+    (it.path / "styrmin.yaml").write_text(configuration)
+    for arguments in ((), ("--no-fetch",)):
+        assert "was rewritten" in it.run("sync", *arguments, code=1).stderr
+        assert it.files() == {"here/a": "a 1.0.0 two"}
     (it.path / "styrmin.yaml").write_text(configuration.replace("source: {", "source: {rewind: accept, "))
     assert it.syncs() == {"a": DONE["update"]}
     assert it.files() == {"here/a": "a 1.0.0 three"}
