@@ -123,8 +123,8 @@ static void take_policy(struct sty_plan_target *facts, struct sty_subject *subje
 static bool is_known(const struct view *view, const struct sty_subject *subject)
 {
     const char *blocked = sty_json_text(subject->row, "blocked", NULL);
-    return view->good && subject->row && !subject->renamed && !view->walk->all && !sty_map_has(&view->walk->changed, view->key) &&
-           sty_json_text(subject->row, "desired", NULL) &&
+    return view->good && subject->row && !subject->renamed && !view->walk->all &&
+           !sty_map_has(&view->walk->changed, view->key) && sty_json_text(subject->row, "desired", NULL) &&
            (!blocked || (!strstr(blocked, "\"reason\":\"mistake\"") && !strstr(blocked, "\"reason\":\"guard\"")));
 }
 
