@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* plan: what a sync would do, as text, as JSON, or as Markdown for a pull request. The ledger is only read. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"

@@ -125,6 +125,23 @@ static int find_driver(struct sty_work *work, struct sty_resolved *out, struct s
     return 0;
 }
 
+/* Whose place it takes cannot be there beside it. */
+static int check_rename(struct sty_work *work, struct sty_error *err)
+{
+    const char *old = work->deployment.renamed_from;
+    struct sty_found found;
+    if (!old)
+        return 0;
+    sty_auto_free char *key = sty_sprintf("%s/%s", work->target->environment, old);
+    if (sty_found_load(&found, work->resolver, STY_KIND_DEPLOYMENT, key, err) < 0)
+        return -1;
+    if (found.document || found.twice) {
+        advise(work, "remove the old document, or take renamed_from out");
+        sty_work_mistake(work, "/metadata/renamed_from", "renamed_from names '%s', which is still there", old);
+    }
+    return 0;
+}
+
 int sty_work_open(struct sty_work *work, struct sty_resolved *out, bool *complete, const struct sty_problems *problems,
                   struct sty_error *err)
 {
@@ -139,7 +156,7 @@ int sty_work_open(struct sty_work *work, struct sty_resolved *out, bool *complet
     add_input(out, STY_KIND_ENVIRONMENT, &work->environment->found);
     add_input(out, STY_KIND_CLUSTER, &work->cluster->found);
     bool good = is_good(work, &work->found, STY_KIND_DEPLOYMENT, problems);
-    if (good && find_driver(work, out, err) < 0)
+    if (good && (find_driver(work, out, err) < 0 || check_rename(work, err) < 0))
         return -1;
     if (!good && !work->found.document && !work->found.twice)
         block(work, NULL, sty_arena_printf(resolver->arena, "there is no %s in this commit", work->label));

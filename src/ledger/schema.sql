@@ -29,6 +29,7 @@ CREATE TABLE documents (
     PRIMARY KEY (path, idx)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX documents_by_key ON documents (kind, key);
+CREATE INDEX documents_with_mistakes ON documents (path) WHERE valid = 0;
 CREATE INDEX documents_by_environment ON documents (environment) WHERE environment IS NOT NULL;
 CREATE INDEX documents_invalid ON documents (path) WHERE valid = 0;
 CREATE TABLE unreadable (path TEXT PRIMARY KEY, blob TEXT NOT NULL) STRICT, WITHOUT ROWID;

@@ -134,6 +134,30 @@ static int walk_once(struct sty_walk **out, const struct sty_installation *insta
     return 0;
 }
 
+/*
+ * The mirror's branch may be ahead of what was accepted, moved by a plan of somebody who accepts more: what `fetch` would
+ * refuse is not walked either.
+ */
+static int check_descent(const struct sty_installation *installation, const char *tip, struct sty_error *err)
+{
+    const struct sty_source_config *source = installation->source;
+    json_auto_t *row = NULL;
+    bool descends = true;
+    if (source->accept_rewind)
+        return 0;
+    if (sty_ledger_row(&row, installation->ledger, err, "SELECT accepted FROM sources WHERE id = 1 AND branch = ?", "s",
+                       source->branch) < 0)
+        return -1;
+    const char *accepted = sty_json_text(row, "accepted", NULL);
+    if (accepted && sty_repo_descends(&descends, installation->repo, tip, accepted, err) < 0)
+        return -1;
+    return descends ? 0
+                    : sty_error_set(err, STY_REWOUND,
+                                    "branch '%s' was rewritten: %s does not descend from %s, the last accepted commit;"
+                                    " set source.rewind: accept once if that was meant",
+                                    source->branch, tip, accepted);
+}
+
 static int walk_tip(struct sty_walk **out, const struct sty_installation *installation, const char *plan,
                     const json_t *wishes, struct sty_error *err)
 {
@@ -145,6 +169,8 @@ static int walk_tip(struct sty_walk **out, const struct sty_installation *instal
         return -1;
     if (!needed && !plan)
         return 0;
+    if (check_descent(installation, tip, err) < 0)
+        return -1;
     if (sty_repo_snapshot(&snapshot, installation->repo, tip, installation->source->path, err) < 0)
         return -1;
     struct sty_walk_options options = {.snapshot = &snapshot, .want_diff = true, .wishes = wishes};

@@ -14,6 +14,7 @@ struct sty_subject {
     bool renamed;         /* its row stands under another name until the walk is written */
     bool unpinned;        /* its pin ends with this commit */
     bool read;            /* its documents were looked at: inputs and git are as of this commit */
+    bool rewritten;       /* git wants what it wanted, in another format */
     bool moved;           /* what is wanted is another than when the open ones were planned */
     struct sty_instance *git; /* what git wants, if it could be resolved; owned by the walk */
     struct sty_input inputs[4];
@@ -46,7 +47,7 @@ struct sty_walk {
     bool whole;               /* the catalog read the whole tree: the store begins anew */
     const char *unreadable;   /* a file that cannot be read: deletes wait; NULL: none */
     struct sty_map changed;   /* "env/deployment" whose inputs changed */
-    struct sty_map renamed;   /* id of a row -> its new deployment name */
+    struct sty_map renamed;   /* id of a row -> its new deployment name; "": another takes its place */
     struct sty_map driver_files; /* "name/version" -> digest it was activated with, "" where never */
     struct sty_plan_target *facts;
     struct sty_subject *subjects;

@@ -123,8 +123,8 @@ static void take_policy(struct sty_plan_target *facts, struct sty_subject *subje
 static bool is_known(const struct view *view, const struct sty_subject *subject)
 {
     const char *blocked = sty_json_text(subject->row, "blocked", NULL);
-    return view->good && subject->row && !view->walk->all && !sty_map_has(&view->walk->changed, view->key) &&
-           sty_json_text(subject->row, "desired", NULL) &&
+    return view->good && subject->row && !subject->renamed && !view->walk->all &&
+           !sty_map_has(&view->walk->changed, view->key) && sty_json_text(subject->row, "desired", NULL) &&
            (!blocked || (!strstr(blocked, "\"reason\":\"mistake\"") && !strstr(blocked, "\"reason\":\"guard\"")));
 }
 
@@ -182,6 +182,27 @@ static int check_driver(struct sty_plan_target *facts, struct sty_walk *walk, st
 
 /* ---- git and pin make one wish ---- */
 
+/* Another program writes the same down differently: no change, for a quarantine and for a pin (design.md section 7). */
+static int carry_over(struct sty_plan_target *facts, struct sty_subject *subject, struct sty_walk *walk,
+                      struct sty_error *err)
+{
+    const char *before = sty_json_text(subject->row, "desired", NULL);
+    struct sty_instance *old = NULL;
+    struct sty_diff diff = {0};
+    if (!before || !subject->git || sty_streq(before, sty_instance_digest(subject->git)) ||
+        (!facts->quarantined && !sty_json_text(subject->row, "pinned", NULL)))
+        return 0;
+    if (sty_walk_instance(&old, walk, before, err) < 0)
+        return -1;
+    sty_diff(&diff, old, subject->git, NULL);
+    subject->rewritten = sty_diff_class(&diff) == STY_CHANGE_NONE;
+    sty_diff_clear(&diff);
+    sty_instance_fold(old);
+    if (subject->rewritten && sty_streq(facts->quarantined, before))
+        facts->quarantined = sty_instance_digest(subject->git);
+    return 0;
+}
+
 /* The pin ends with the commit that changes what git wants. */
 static int choose_desired(struct sty_plan_target *facts, struct sty_subject *subject, struct sty_walk *walk,
                           struct sty_error *err)
@@ -192,7 +213,7 @@ static int choose_desired(struct sty_plan_target *facts, struct sty_subject *sub
     facts->desired = subject->git;
     if (!pinned || !facts->wanted)
         return 0;
-    subject->unpinned = before && now && strcmp(before, now) != 0;
+    subject->unpinned = before && now && strcmp(before, now) != 0 && !subject->rewritten;
     if (subject->unpinned) {
         facts->pinned = NULL;
         return 0;
@@ -240,7 +261,7 @@ static void take_wish(struct sty_plan_target *facts, const struct sty_subject *s
 static int conclude(struct sty_plan_target *facts, struct sty_subject *subject, struct sty_walk *walk,
                     struct sty_error *err)
 {
-    if (choose_desired(facts, subject, walk, err) < 0)
+    if (carry_over(facts, subject, walk, err) < 0 || choose_desired(facts, subject, walk, err) < 0)
         return -1;
     if (facts->desired && check_driver(facts, walk, err) < 0)
         return -1;
@@ -429,13 +450,24 @@ int sty_walk_consider(struct sty_walk *walk, const char *key, struct sty_error *
 
 /* ---- renames ---- */
 
-static int mistaken_rename(struct view *view)
+/* Where the old name is still there, resolving says so. */
+static void move_row(struct sty_walk *walk, const json_t *row, const char *name)
 {
-    struct sty_problem where = {.file = view->document->path,
-                                .document = sty_arena_printf(view->walk->arena, "Deployment %s", view->key)};
-    sty_marks_find(&where.line, &where.column, view->document->marks, "/metadata/renamed_from");
-    sty_problems_add(&view->walk->problems, &where, "renamed_from names '%s', which is still there",
-                     view->deployment.renamed_from);
+    char id[24];
+    snprintf(id, sizeof(id), "%lld", (long long)sty_json_int(row, "id", 0));
+    sty_map_set(&walk->renamed, id, (void *)name);
+}
+
+/* It was wanted, but nothing ever came of it: as good as no row. */
+static int is_empty_row(bool *out, const struct sty_walk *walk, const json_t *row, struct sty_error *err)
+{
+    int64_t id = sty_json_int(row, "id", 0), found = 0;
+    if (sty_ledger_number(&found, walk->ledger, err,
+                          "SELECT EXISTS (SELECT 1 FROM resources WHERE target = ?1) OR EXISTS (SELECT 1 FROM"
+                          " remediations WHERE target = ?1 AND state IN ('planned', 'running', 'waiting'))",
+                          "i", id) < 0)
+        return -1;
+    *out = !found && !sty_json_int(row, "tainted", 0) && !sty_json_text(row, "active", NULL);
     return 0;
 }
 
@@ -450,15 +482,19 @@ static int note_rename(struct view *view, struct sty_error *err)
     if (sty_catalog_find(&old, &twice, walk->catalog, STY_KIND_DEPLOYMENT, key, err) < 0)
         return -1;
     if (old || twice)
-        return mistaken_rename(view);
+        return 0;
     if (sty_ledger_rows(&rows, walk->ledger, err, ROWS, "ss", view->environment, from) < 0)
         return -1;
     for (size_t i = 0; i < json_array_size(rows); i++) {
-        const json_t *row = json_array_get(rows, i);
-        char id[24];
-        snprintf(id, sizeof(id), "%lld", (long long)sty_json_int(row, "id", 0));
-        if (!row_of(view, sty_json_text(row, "cluster", "")))
-            sty_map_set(&walk->renamed, id, (void *)view->name);
+        const json_t *row = json_array_get(rows, i), *there = row_of(view, sty_json_text(row, "cluster", ""));
+        bool empty = true;
+        if (there && is_empty_row(&empty, walk, there, err) < 0)
+            return -1;
+        if (!empty)
+            continue;
+        if (there)
+            move_row(walk, there, "");
+        move_row(walk, row, view->name);
     }
     return 0;
 }

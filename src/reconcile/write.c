@@ -138,6 +138,14 @@ static int insert_target(int64_t *id, struct sty_walk *walk, const struct sty_ta
     return sty_ledger_number(id, walk->ledger, err, "SELECT last_insert_rowid()", "");
 }
 
+/* What stands under the new name already is empty (sty_walk_renames saw to it). */
+static int make_room(struct sty_walk *walk, const struct sty_target *names, int64_t id, struct sty_error *err)
+{
+    return sty_ledger_exec(walk->ledger, err,
+                           "DELETE FROM targets WHERE cluster = ? AND environment = ? AND deployment = ? AND id <> ?",
+                           "sssi", names->cluster, names->environment, names->deployment, id);
+}
+
 static int write_inputs(struct sty_walk *walk, const struct sty_subject *subject, struct sty_error *err)
 {
     if (!subject->read)
@@ -173,25 +181,28 @@ static int write_target(struct sty_walk *walk, size_t at, struct sty_error *err)
 {
     const struct sty_plan_target *facts = &walk->facts[at];
     struct sty_subject *subject = &walk->subjects[at];
+    if (subject->renamed && make_room(walk, &facts->names, subject->id, err) < 0)
+        return -1;
     if (subject->id == 0 && insert_target(&subject->id, walk, &facts->names, err) < 0)
         return -1;
     if (subject->git && write_instance(walk, subject->git, err) < 0)
         return -1;
     const char *before = sty_json_text(subject->row, "desired", NULL);
     const char *git = subject->git ? sty_instance_digest(subject->git) : facts->wanted ? before : NULL;
-    bool changed = git && !sty_streq(git, before);
+    bool changed = git && !sty_streq(git, before) && !subject->rewritten;
     bool pinned = facts->pinned != NULL;
     bool stays = !facts->wanted ? false : !subject->git || pinned || sty_streq(facts->quarantined, git);
-    if (sty_ledger_exec(walk->ledger, err,
-                        "UPDATE targets SET deployment = ?1, wanted = ?2, desired = ?3,"
-                        " desired_commit = CASE WHEN ?4 OR desired_commit IS NULL THEN ?5 ELSE desired_commit END,"
-                        " policy = coalesce(?6, policy), blocked = NULL,"
-                        " quarantined = CASE WHEN ?7 THEN quarantined END,"
-                        " pinned = CASE WHEN ?8 THEN pinned END, pin_request = CASE WHEN ?8 THEN pin_request END,"
-                        " unsettled = NOT ?2 OR tainted OR (CASE WHEN ?8 THEN pinned ELSE ?3 END, ?3) IS NOT (SELECT"
-                        " instance, instance FROM active WHERE target = targets.id) WHERE id = ?9",
-                        "sbsbsjbbi", facts->names.deployment, facts->wanted, git, changed, walk->snapshot.commit,
-                        subject->policy, stays, pinned, subject->id) < 0)
+    if (sty_ledger_exec(
+            walk->ledger, err,
+            "UPDATE targets SET deployment = ?1, wanted = ?2, desired = ?3,"
+            " desired_commit = CASE WHEN ?4 OR desired_commit IS NULL THEN ?5 ELSE desired_commit END,"
+            " policy = coalesce(?6, policy), blocked = NULL,"
+            " quarantined = ?7,"
+            " pinned = CASE WHEN ?8 THEN pinned END, pin_request = CASE WHEN ?8 THEN pin_request END,"
+            " unsettled = NOT ?2 OR tainted OR (CASE WHEN ?8 THEN pinned ELSE ?3 END) IS NOT (SELECT instance"
+            " FROM active WHERE target = targets.id) OR (?8 AND pinned IS NOT ?3) WHERE id = ?9",
+            "sbsbsjsbi", facts->names.deployment, facts->wanted, git, changed, walk->snapshot.commit, subject->policy,
+            stays ? facts->quarantined : NULL, pinned, subject->id) < 0)
         return -1;
     return supersede(walk, subject, err) < 0 ? -1 : write_inputs(walk, subject, err);
 }
@@ -273,13 +284,18 @@ static int restamp(struct sty_walk *walk, const struct sty_plan_target *facts, s
         return -1;
     json_auto_t *row =
         json_pack("{s:I, s:s, s:s, s:s, s:s}", "target", (json_int_t)subject->id, "kind", "adopt", "to_instance",
-                  digest, "commit_oid", walk->snapshot.commit, "id", sty_json_text(active, "remediation", ""));
+                  digest, "commit_oid", sty_json_text(active, "commit_oid", ""), "id",
+                  sty_json_text(active, "remediation", ""));
     json_auto_t *data = json_pack("{s:s, s:s}", "from", sty_json_text(active, "instance", ""), "to", digest);
     struct sty_event event = {.kind = "target.restamped",
                               .target = sty_target_text(walk->arena, &facts->names),
                               .commit = walk->snapshot.commit,
                               .data = data};
-    return sty_activate(walk->ledger, row, err) < 0 ? -1 : sty_ledger_event(walk->ledger, &event, err);
+    if (sty_activate(walk->ledger, row, err) < 0 ||
+        sty_ledger_exec(walk->ledger, err, "UPDATE active SET since = ? WHERE target = ?", "ii",
+                        sty_json_int(active, "since", 0), subject->id) < 0)
+        return -1;
+    return sty_ledger_event(walk->ledger, &event, err);
 }
 
 /* The commit that first wanted this; what only keeps or ends what is there belongs to what it is about. */

@@ -404,8 +404,12 @@ def test_renamed_from(it):
     it.deploy("shop", path="page", metadata=", renamed_from: nobody")
     assert it.does("another") == {} and it.last["state"] == "unchanged"
     it.deploy("other", metadata=", renamed_from: shop")
-    assert it.does("shop is still there", code=4) in ({}, {"other": DONE["create"]})
-    assert it.last["mistakes"] == 1 and "here/page" in it.files()
+    assert it.does("shop is still there", code=4) == {} and it.reasons() == {"other": "mistake"}
+    assert "production-other.yaml:3:" in it.blocked["here/production/other"]["message"] and it.last["mistakes"] == 1
+    assert "which is still there" in it.run("check", it.work, code=2).stderr
+    it.undeploy("shop")
+    assert it.does("now it is not") == {"other": DONE["update"]}
+    assert it.files() == {"here/other": "other 1.0.0 hello"}
     it.check_ledger()
 
 
@@ -766,7 +770,18 @@ def test_rewritten_branch(it):
     assert second[:12] in refused.stdout + refused.stderr and rewritten[:12] in refused.stdout + refused.stderr
     assert it.files() == {"here/a": "a 1.0.0 two"}
     it.run("sync", code=1)
+    # Who only plans does not open the door for who syncs.
+    planned = it.run("plan")
+    assert "was rewritten" in planned.stderr and "three" not in planned.stdout
+    it.run("sync", "--no-fetch")
+    assert it.files() == {"here/a": "a 1.0.0 two"}
     configuration = (it.path / "styrmin.yaml").read_text()
+    (it.path / "styrmin.yaml").write_text(configuration.replace("source: {", "source: {rewind: accept, "))
+    assert it.plans() == {"a": "update"}
+    (it.path / "styrmin.yaml").write_text(configuration)
+    for arguments in ((), ("--no-fetch",)):
+        assert "was rewritten" in it.run("sync", *arguments, code=1).stderr
+        assert it.files() == {"here/a": "a 1.0.0 two"}
     (it.path / "styrmin.yaml").write_text(configuration.replace("source: {", "source: {rewind: accept, "))
     assert it.syncs() == {"a": DONE["update"]}
     assert it.files() == {"here/a": "a 1.0.0 three"}
@@ -840,3 +855,49 @@ def record_digest(record):
 
 def canonical(value):
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def test_pinned_until_git_wants_another(it):
+    it.deploy("a")
+    it.deploy("b")
+    it.does("begin")
+    it.deploy("a", text="bad")
+    it.does("bad")
+    it.run("rollback", "a", "-m", "it was bad")
+    assert it.files()["here/a"] == "a 1.0.0 hello"
+    for message in ("nothing new", None):
+        done = it.does("elsewhere") if message else it.syncs()
+        assert done == {} and it.reasons() == {"a": "pinned"} and it.last["state"] == "unchanged"
+    assert it.plans() == {} and [b["reason"] for b in it.planned["blocked"]] == ["pinned"]
+    it.run(*it.planned["blocked"][0]["remedy"].split()[1:])
+    assert it.files()["here/a"] == "a 1.0.0 bad"
+    it.run("rollback", "a", "-m", "it was bad")
+    # The revert gives what is pinned: nothing runs, and the pin is over.
+    it.deploy("a")
+    assert it.does("revert") == {} and it.reasons() == {}
+    assert it.rows("SELECT DISTINCT unsettled, pinned FROM targets") == [{"unsettled": 0, "pinned": None}]
+
+
+def test_paths_change_hands(it):
+    it.deploy("a", path="p")
+    it.deploy("b", path="q")
+    it.does("begin")
+    it.deploy("a", path="q")
+    it.deploy("b", path="p")
+    assert it.does("swapped") == {"a": DONE["update"], "b": DONE["update"]}
+    assert it.files() == {"here/p": "b 1.0.0 hello", "here/q": "a 1.0.0 hello"}
+    it.deploy("b", path="s", more="  suspend: true\n")
+    it.deploy("a", path="p")
+    assert it.does("b may not let go", code=4) == {} and it.reasons() == {"a": "claim", "b": "suspended"}
+    it.deploy("b", path="s")
+    assert it.does("now it may") == {"a": DONE["update"], "b": DONE["update"]}
+    assert it.files() == {"here/p": "a 1.0.0 hello", "here/s": "b 1.0.0 hello"}
+    # Whoever was to have it fails: the file is known to be its own, and goes with it.
+    it.plain("2", FAILS)
+    it.undeploy("b")
+    it.deploy("c", path="s", driver="2")
+    assert it.does("c fails", code=1) == {"b": DONE["delete"], "c": ("create", "failed")}
+    assert it.files()["here/s"] == "b 1.0.0 hello"
+    it.undeploy("c")
+    assert it.does("c goes") == {"c": DONE["delete"]} and it.files() == {"here/p": "a 1.0.0 hello"}
+    it.check_ledger()

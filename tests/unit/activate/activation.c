@@ -196,8 +196,8 @@ static void test_pin(void **state)
     expect("SELECT quarantined = desired, unsettled FROM targets WHERE id = 7", "1 1");
     run_sql("UPDATE targets SET quarantined = NULL WHERE id = 7");
     succeed("restore", one, "c1");
-    /* As long as git wants another one, every plan says that it is pinned. */
     expect("SELECT unsettled FROM targets WHERE id = 7", "1");
+    /* Once git wants what it is pinned to, there is nothing to look after. */
     set_desired(one);
     succeed("restore", one, "c1");
     expect("SELECT unsettled FROM targets WHERE id = 7", "0");
