@@ -107,19 +107,20 @@ static int write_commits(struct sty_walk *walk, struct sty_error *err)
     return 0;
 }
 
-/* What this very commit wanted and what failed then is told as its failure. */
-static bool failed_here(const struct sty_walk *walk, const struct sty_plan_blocked *blocked)
+/* What this very commit wanted, and what failed or is not finished of that, is told as its own remediation. */
+static bool told_already(const struct sty_walk *walk, const struct sty_plan_blocked *blocked)
 {
     const struct sty_subject *subject = &walk->subjects[blocked->target - walk->facts];
-    return sty_streq(blocked->why.reason, "quarantined") &&
-           sty_streq(sty_json_text(subject->row, "desired_commit", NULL), walk->snapshot.commit);
+    bool own = sty_streq(blocked->why.reason, "quarantined") ||
+               (sty_streq(blocked->why.reason, "waiting") && blocked->target->unfinished);
+    return own && sty_streq(sty_json_text(subject->row, "desired_commit", NULL), walk->snapshot.commit);
 }
 
 static json_t *blocked_list(const struct sty_walk *walk)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < walk->plan->blocked_count; i++)
-        if (!failed_here(walk, &walk->plan->blocked[i]))
+        if (!told_already(walk, &walk->plan->blocked[i]))
             json_array_append_new(list, sty_plan_blocked_json(&walk->plan->blocked[i]));
     return list;
 }

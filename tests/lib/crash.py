@@ -18,7 +18,7 @@ import subprocess
 import threading
 import time
 
-from installation import ROOT, STYRMIN, Installation
+from installation import ROOT, STYRMIN, Installation, process_table
 
 WORKERS = 4
 TABLE = re.findall(r'X\(\w+, "([a-z.]+)"\)', (ROOT / "src/base/failpoint.h").read_text())
@@ -47,9 +47,9 @@ class Snapshot:
 
 def end_all(it):
     end = time.monotonic() + 10
-    while it.launchers() or it.processes():
+    while it.end_processes():
         assert time.monotonic() < end, "processes do not end"
-        it.end_processes()
+        time.sleep(0.002)
 
 
 def relaunch(claim):
@@ -95,8 +95,9 @@ def facts(it):
         assert digest in digests
     note = re.sub(r"\bcommit [0-9a-f]{12}\b", "commit ID", re.sub(r"since 2\S+", "since TIME", note))
     note = re.sub(r"sha256:[0-9a-f]+", "DIGEST", re.sub(r" in [0-9.]+(ms|s)\b", " in TIME", note))
-    processes = it.processes()
-    assert len(it.launchers()) == len(processes)
+    table = process_table()
+    processes = it.processes(table)
+    assert len(it.launchers(table)) == len(processes)
     return {
         "files": {str(p.relative_to(it.root)): p.read_text() if p.is_file() else None for p in it.root.rglob("*")},
         "processes": len(processes),
