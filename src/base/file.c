@@ -80,15 +80,11 @@ int sty_file_read(struct sty_str *out, const char *path, size_t limit, struct st
     return sty_file_read_at(out, AT_FDCWD, path, limit, err);
 }
 
-static void temp_name(char temp[64])
+void sty_file_temp_name(char temp[STY_TEMP_SIZE], const char *name)
 {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
-    unsigned char raw[8];
-    char suffix[9] = "";
-    sty_random_bytes(raw, sizeof(raw));
-    for (size_t i = 0; i < sizeof(raw); i++)
-        suffix[i] = letters[raw[i] & 31];
-    snprintf(temp, 64, ".styrmin-%s", suffix);
+    char digest[STY_DIGEST_SIZE];
+    sty_digest(digest, name, strlen(name));
+    snprintf(temp, STY_TEMP_SIZE, ".styrmin-%.16s", digest + strlen("sha256:"));
 }
 
 static int write_all(int fd, const char *bytes, size_t length)
@@ -116,23 +112,21 @@ static int fill(int fd, const void *bytes, size_t length, const struct sty_file_
     return fsync(fd);
 }
 
-int sty_file_stage_at(char temp[64], int directory, const void *bytes, size_t length,
+int sty_file_stage_at(const char *temp, int directory, const void *bytes, size_t length,
                       const struct sty_file_attributes *attributes, struct sty_error *err)
 {
-    char name[64];
     int number = sty_failpoint(file_stage);
     if (number)
         return sty_file_error(err, number, "write", "temp file");
-    temp_name(name);
-    sty_auto_fd fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    sty_file_drop_at(directory, temp);
+    sty_auto_fd fd = openat(directory, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
-        return sty_file_error(err, errno, "create", name);
+        return sty_file_error(err, errno, "create", temp);
     if (fill(fd, bytes, length, attributes) < 0) {
-        sty_file_error(err, errno, "write", name);
-        sty_file_drop_at(directory, name);
+        sty_file_error(err, errno, "write", temp);
+        sty_file_drop_at(directory, temp);
         return -1;
     }
-    memcpy(temp, name, sizeof(name));
     return 0;
 }
 
@@ -179,9 +173,10 @@ static bool plain_name(const char *name)
 int sty_file_replace_at(int directory, const char *name, const void *bytes, size_t length,
                         const struct sty_file_attributes *attributes, struct sty_error *err)
 {
-    char temp[64];
+    char temp[STY_TEMP_SIZE];
     if (!plain_name(name))
         return sty_error_set(err, STY_INVALID, "'%s' is not a file name", name);
+    sty_file_temp_name(temp, name);
     if (sty_file_stage_at(temp, directory, bytes, length, attributes, err) < 0)
         return sty_error_wrap(err, "'%s'", name);
     return sty_file_commit_at(directory, temp, name, err);

@@ -28,10 +28,13 @@ struct sty_file_attributes {
 int sty_file_replace_at(int directory, const char *name, const void *bytes, size_t length,
                         const struct sty_file_attributes *attributes, struct sty_error *err);
 /*
- * The two halves, for a check between them (a `validate` argv): the temp's name in `temp` (64 bytes), then commit, which
- * leaves no temp when it fails, or drop.
+ * The two halves, for a check between them (a `validate` argv): the temp's name, stage, then commit, which leaves no temp
+ * when it fails, or drop. The temp's name follows from the file's, so that what a crash left is found again: by the next
+ * stage, which begins with taking it away, and by whoever removes the file. So a file has one writer at a time.
  */
-int sty_file_stage_at(char temp[64], int directory, const void *bytes, size_t length,
+#define STY_TEMP_SIZE 32
+void sty_file_temp_name(char temp[STY_TEMP_SIZE], const char *name);
+int sty_file_stage_at(const char *temp, int directory, const void *bytes, size_t length,
                       const struct sty_file_attributes *attributes, struct sty_error *err);
 int sty_file_commit_at(int directory, const char *temp, const char *name, struct sty_error *err);
 void sty_file_drop_at(int directory, const char *temp);

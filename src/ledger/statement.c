@@ -20,7 +20,9 @@ void sty_ledger_unlock(struct sty_ledger *ledger)
 int sty_ledger_fail(struct sty_ledger *ledger, const char *what, struct sty_error *err)
 {
     int code = sqlite3_errcode(ledger->db) & 0xff;
-    if (code == SQLITE_FULL)
+    /* The index beside the log has no other way to say that it cannot grow. */
+    bool full = code == SQLITE_FULL || sqlite3_extended_errcode(ledger->db) == SQLITE_IOERR_SHMSIZE;
+    if (full)
         return sty_error_set(err, STY_IO, "ledger: disk full (%s)", what);
     if (code == SQLITE_NOTADB)
         return sty_error_set(err, STY_CORRUPT, "ledger: the file is no database");

@@ -36,7 +36,7 @@ static void guard_wish(struct sty_plan_work *work, struct sty_plan_item *item)
 {
     const struct sty_plan_target *t = item->target;
     if (t->unfinished)
-        sty_plan_block(work, item, "waiting", NULL, "%s", t->unfinished);
+        sty_plan_block(work, item, "waiting", t->unfinished_remedy, "%s", t->unfinished);
     else if (item->kind == STY_REMEDY_RELEASE && t->wanted && !t->suspended)
         sty_plan_block(work, item, "guard", "suspend it first, or remove its document with deletion: retain",
                        "git still wants this target");
@@ -50,7 +50,7 @@ static void guard_work(struct sty_plan_work *work, struct sty_plan_item *item)
 {
     const struct sty_plan_target *t = item->target;
     if (t->unfinished)
-        sty_plan_block(work, item, "waiting", NULL, "%s", t->unfinished);
+        sty_plan_block(work, item, "waiting", t->unfinished_remedy, "%s", t->unfinished);
     if (t->suspended)
         sty_plan_block(work, item, "suspended",
                        t->suspended_in_git ? "suspend: false in the Deployment"

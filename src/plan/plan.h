@@ -80,6 +80,7 @@ struct sty_plan_target {
     const char *git_wants;       /* with a pin: the digest git would have; may be NULL */
     const char *quarantined;     /* digest that failed; may be NULL */
     const char *unfinished;      /* what runs or waits for this target and stays; NULL: nothing */
+    const char *unfinished_remedy; /* where that waits for a person; else NULL */
     bool driver_changed;         /* the driver's files differ from those this version was activated with */
     struct sty_plan_block found; /* found before planning: mistakes, guards of resolving, deletes that wait */
     enum sty_plan_wish wish;

@@ -164,13 +164,14 @@ static void keep_owner(struct sty_file_attributes *attributes, const struct sty_
 
 static int put(const struct sty_provider_call *call, const struct sty_filled *bytes, struct sty_error *err)
 {
-    char temp[64];
+    char temp[STY_TEMP_SIZE];
     struct sty_file_attributes attributes;
     sty_auto(place_at) place = STY_PLACE_AT_INIT;
     if (sty_attributes_read(&attributes, sty_call_spec(call), err) < 0 ||
         sty_place_open(&place, call->host, path_of(call), err) < 0)
         return -1;
     keep_owner(&attributes, &place);
+    sty_file_temp_name(temp, place.name);
     if (sty_file_stage_at(temp, place.directory, bytes->bytes, bytes->length, &attributes, err) < 0)
         return sty_error_wrap(err, "'%s'", path_of(call));
     if (validate(call, temp, err) < 0) {
@@ -193,7 +194,7 @@ static int apply(struct sty_applied *out, const struct sty_provider_call *call, 
         return -1;
     if (has_secret(call) && sty_filled_digest(done.filled, call, bytes.bytes, bytes.length, err) < 0)
         return -1;
-    if (done.changed && put(call, &bytes, err) < 0)
+    if ((done.changed ? put(call, &bytes, err) : sty_place_tidy(call->host, path_of(call), err)) < 0)
         return -1;
     *out = done;
     return 0;

@@ -206,12 +206,30 @@ int sty_place_look(struct sty_place_at *out, const struct sty_host *host, const 
     return 0;
 }
 
+/* What a crash left beside it while it was written. */
+static void tidy(const struct sty_place_at *place)
+{
+    char temp[STY_TEMP_SIZE];
+    sty_file_temp_name(temp, place->name);
+    sty_file_drop_at(place->directory, temp);
+}
+
+int sty_place_tidy(const struct sty_host *host, const char *path, struct sty_error *err)
+{
+    sty_auto(place_at) place = STY_PLACE_AT_INIT;
+    if (sty_place_open(&place, host, path, err) < 0)
+        return -1;
+    tidy(&place);
+    return 0;
+}
+
 int sty_place_remove(const struct sty_host *host, const char *path, mode_t type, struct sty_error *err)
 {
     struct stat status;
     sty_auto(place_at) place = STY_PLACE_AT_INIT;
     if (sty_place_open(&place, host, path, err) < 0)
         return err->code == STY_NOT_FOUND ? 0 : -1;
+    tidy(&place);
     if (fstatat(place.directory, place.name, &status, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : sty_place_error(err, errno, "look at", path);
     if ((status.st_mode & S_IFMT) != type)

@@ -47,6 +47,8 @@ int sty_place_make(struct sty_place_at *out, const struct sty_host *host, const 
 int sty_place_look(struct sty_place_at *out, const struct sty_host *host, const char *path, struct sty_error *err);
 /* Unlink it if it is of this type (S_IFMT) and make that durable; anything else and absence are left alone. */
 int sty_place_remove(const struct sty_host *host, const char *path, mode_t type, struct sty_error *err);
+/* Take away what a crash left beside it; sty_place_remove() does so too. */
+int sty_place_tidy(const struct sty_host *host, const char *path, struct sty_error *err);
 /* An errno as an error about `path`. */
 int sty_place_error(struct sty_error *err, int number, const char *what, const char *path);
 

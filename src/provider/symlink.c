@@ -63,12 +63,12 @@ static int observe(struct sty_observation *out, const struct sty_provider_call *
 static int make(const struct sty_provider_call *call, struct sty_error *err)
 {
     const char *path = path_of(call);
-    char id[STY_ID_SIZE], temp[64];
+    char temp[STY_TEMP_SIZE];
     sty_auto(place_at) place = STY_PLACE_AT_INIT;
     if (sty_place_open(&place, call->host, path, err) < 0)
         return -1;
-    sty_id_new(id);
-    snprintf(temp, sizeof(temp), ".styrmin-%s", id);
+    sty_file_temp_name(temp, place.name);
+    sty_file_drop_at(place.directory, temp);
     if (symlinkat(target_of(call), place.directory, temp) < 0)
         return sty_place_error(err, errno, "make", path);
     return sty_file_commit_at(place.directory, temp, place.name, err);
@@ -80,7 +80,7 @@ static int apply(struct sty_applied *out, const struct sty_provider_call *call, 
     if (look(&found, call, err) < 0)
         return -1;
     bool change = found.state != STY_OBSERVED_SAME;
-    if (change && make(call, err) < 0)
+    if ((change ? make(call, err) : sty_place_tidy(call->host, path_of(call), err)) < 0)
         return -1;
     *out = (struct sty_applied){.changed = change};
     return 0;

@@ -132,7 +132,7 @@ static int read_row(struct sty_plan_target *facts, struct sty_subject *subject, 
     facts->retain = sty_streq(sty_json_text(subject->policy, "deletion", ""), "retain");
     json_t *open = NULL;
     if (sty_ledger_rows(&open, walk->ledger, err,
-                        "SELECT id, kind, state, due, wait_reason, parent FROM remediations WHERE target = ? AND state IN"
+                        "SELECT id, kind, state, due, wait_reason, parent, request, digest FROM remediations WHERE target = ? AND state IN"
                         " ('planned', 'running', 'waiting') ORDER BY seq",
                         "i", subject->id) < 0)
         return -1;

@@ -161,6 +161,31 @@ static int write_inputs(struct sty_walk *walk, const struct sty_subject *subject
     return 0;
 }
 
+/*
+ * Planned before a crash, not begun, and planned again as it was: the older one, which knows where its values come from,
+ * stands.
+ */
+static bool stands(const struct sty_walk *walk, const struct sty_subject *subject, const char *digest)
+{
+    for (size_t i = 0; !subject->moved && !sty_walk_wish(walk, subject->id) && i < json_array_size(subject->open); i++) {
+        const json_t *row = json_array_get(subject->open, i);
+        if (sty_streq(sty_json_text(row, "state", ""), "planned") && !sty_json_text(row, "parent", NULL) &&
+            !sty_json_text(row, "request", NULL) && sty_streq(sty_json_text(row, "digest", ""), digest))
+            return true;
+    }
+    return false;
+}
+
+static bool is_planned_again(const struct sty_walk *walk, const struct sty_subject *subject, const json_t *row)
+{
+    const char *digest = sty_json_text(row, "digest", "");
+    const struct sty_plan_target *facts = &walk->facts[subject - walk->subjects];
+    for (size_t i = 0; i < walk->plan->count; i++)
+        if (walk->plan->remediations[i].target == facts && sty_streq(walk->plan->remediations[i].digest, digest))
+            return stands(walk, subject, digest);
+    return false;
+}
+
 /* What was planned and not begun is planned anew, what waits for an older wish is given up. */
 static int supersede(struct sty_walk *walk, const struct sty_subject *subject, struct sty_error *err)
 {
@@ -170,7 +195,7 @@ static int supersede(struct sty_walk *walk, const struct sty_subject *subject, s
         bool answer = sty_json_text(row, "parent", NULL) != NULL;
         bool planned = strcmp(state, "planned") == 0 && (subject->moved || !answer);
         bool waiting = strcmp(state, "waiting") == 0 && subject->moved;
-        if ((planned || waiting) &&
+        if ((planned || waiting) && !is_planned_again(walk, subject, row) &&
             sty_remediation_move(walk->ledger, sty_json_text(row, "id", ""), "superseded", NULL, err) < 0)
             return -1;
     }
@@ -318,6 +343,8 @@ static int write_remediation(struct sty_walk *walk, const struct sty_plan_remedi
     const json_t *wish = sty_walk_wish(walk, subject->id);
     json_auto_t *document = sty_plan_remediation_json(remediation), *row = NULL;
     char id[STY_ID_SIZE];
+    if (stands(walk, subject, remediation->digest))
+        return 0;
     if (sty_ledger_row(&row, walk->ledger, err, "SELECT desired_commit FROM targets WHERE id = ?", "i", subject->id) <
         0)
         return -1;

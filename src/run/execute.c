@@ -148,7 +148,8 @@ static int write_survived(struct sty_execution *execution, struct sty_step *step
                           struct sty_error *err)
 {
     (void)execution;
-    if (!why && sty_once_done(step, err) < 0)
+    (void)why;
+    if (sty_once_survived(step, err) < 0)
         return -1;
     return strcmp(sty_json_text(step->row, "state", ""), "running") == 0 ? move_step(step, "unknown", NULL, err) : 0;
 }
@@ -223,13 +224,13 @@ static int write_success(struct sty_execution *execution, struct sty_step *step,
 /* After a crash: what it started is ended before anything else, and its end, if it had one, counts. */
 static int recover(struct sty_step *step, struct sty_error *err)
 {
-    struct sty_error unknown = {.code = STY_FAILED, .text = ""};
-    bool done = false;
     if (strcmp(sty_json_text(step->row, "state", ""), "pending") == 0 && !sty_json_text(step->row, "token", NULL))
         return 0;
-    if (sty_step_end_survivor(&done, step->execution, step->row, err) < 0)
+    if (sty_step_end_survivor(step, err) < 0 ||
+        in_transaction(write_survived, step->execution, step, NULL, err) < 0)
         return -1;
-    return in_transaction(write_survived, step->execution, step, done ? NULL : &unknown, err);
+    sty_step_forget(step);
+    return 0;
 }
 
 /* It did not work: *go becomes false, the ledger knows why. */
@@ -240,6 +241,9 @@ static int stop_at(bool *go, struct sty_step *step, const struct sty_error *why,
     writer write = write_failed;
     const char *state = "failed";
     *go = false;
+    /* Whoever finds it gone runs it again, which is right wherever it is known not to have happened, or may be repeated. */
+    if (!step->doubtful || !sty_once_wanted(step))
+        sty_step_forget(step);
     if (why->code == STY_CANCELLED || sty_execution_cancelled(execution)) {
         cancelled.code = STY_CANCELLED;
         write = write_cancelled;
@@ -313,8 +317,10 @@ static int take_row(bool *go, struct sty_execution *execution, const json_t *row
 {
     struct sty_step step;
     const char *state = sty_json_text(row, "state", "");
-    if (strcmp(state, "succeeded") == 0 || strcmp(state, "skipped") == 0)
+    if (strcmp(state, "succeeded") == 0 || strcmp(state, "skipped") == 0) {
+        sty_step_forget_done(execution, row);
         return 0;
+    }
     const json_t *document = document_of(execution, sty_json_int(row, "seq", 0));
     if (!document)
         return sty_error_set(err, STY_CORRUPT, "ledger: remediation %s has no step %lld", execution->id,
@@ -322,6 +328,8 @@ static int take_row(bool *go, struct sty_execution *execution, const json_t *row
     int result = sty_step_init(&step, execution, document, row, err);
     if (result == 0)
         result = take(go, &step, err);
+    if (result == 0)
+        sty_step_forget(&step);
     sty_step_clear(&step);
     return result;
 }

@@ -161,8 +161,12 @@ static void forget(void *self, const char *token)
     static const char *const suffixes[] = {"spec", "claim", "pid", "exit"};
     struct sty_launcher *launcher = self;
     for (size_t i = 0; sty_token_valid(token) && i < STY_COUNT(suffixes); i++) {
+        char temp[STY_TEMP_SIZE];
         sty_auto_free char *path = sty_launcher_path(launcher->directory, token, suffixes[i]);
+        sty_file_temp_name(temp, strrchr(path, '/') + 1);
+        sty_auto_free char *unfinished = sty_sprintf("%s/%s", launcher->directory, temp);
         unlink(path);
+        unlink(unfinished);
     }
 }
 

@@ -60,6 +60,27 @@ int sty_once_clear(struct sty_step *step, struct sty_error *err)
                            step->execution->target, digest);
 }
 
+/*
+ * A `verify` has its turn under the same token: that one never began says nothing about the step, and verify is asked
+ * again.
+ */
+int sty_once_survived(struct sty_step *step, struct sty_error *err)
+{
+    bool running = strcmp(sty_json_text(step->row, "state", ""), "running") == 0;
+    bool verified = json_array_size(json_object_get(step->args, "verify")) > 0;
+    switch (step->survivor) {
+    case STY_SURVIVOR_DONE:
+        return sty_once_done(step, err);
+    case STY_SURVIVOR_FAILED:
+        return sty_once_clear(step, err);
+    case STY_SURVIVOR_ABSENT:
+        return running && !verified ? sty_once_clear(step, err) : 0;
+    case STY_SURVIVOR_DOUBT:
+        break;
+    }
+    return 0;
+}
+
 /* 1 it is done, 0 it is not, -1 `err` says why that is not known. What the step itself said is kept. */
 static int verify(struct sty_step *step, struct sty_error *err)
 {

@@ -72,6 +72,14 @@ int sty_execution_begin(bool *go, struct sty_execution *execution, struct sty_er
 
 /* ---- step.c: the table ---- */
 
+/* What the program of an earlier life of a step says about it. */
+enum sty_survivor {
+    STY_SURVIVOR_DOUBT,  /* nobody knows what it did: it had not ended, or not by itself */
+    STY_SURVIVOR_DONE,   /* it had ended with 0 */
+    STY_SURVIVOR_FAILED, /* it had ended with something else */
+    STY_SURVIVOR_ABSENT, /* it never began */
+};
+
 struct sty_step {
     struct sty_execution *execution;
     const json_t *document; /* {"seq","type","component","instance","args",...} */
@@ -83,6 +91,8 @@ struct sty_step {
     bool doubtful;                       /* its program ended in a way that does not tell what it did */
     struct sty_str output;
     json_t *filled; /* keyed digests by resource id */
+    char token[STY_ID_SIZE]; /* of its last program; the launcher knows of it until the result is recorded */
+    enum sty_survivor survivor;
 };
 struct sty_step_kind {
     const char *type;
@@ -136,6 +146,8 @@ int sty_once_ask(bool *done, struct sty_step *step, struct sty_error *err);
 int sty_once_begin(struct sty_step *step, struct sty_error *err); /* inside a transaction, as the next two */
 int sty_once_done(struct sty_step *step, struct sty_error *err);
 int sty_once_clear(struct sty_step *step, struct sty_error *err);
+/* What the survivor of an earlier life says, as far as that is known. */
+int sty_once_survived(struct sty_step *step, struct sty_error *err);
 /* The act ended in doubt with `err`: 0 if `verify` says that it is done, else -1; `err` becomes STY_BLOCKED where nobody
  * can say. */
 int sty_once_doubt(struct sty_step *step, struct sty_error *err);
@@ -144,8 +156,12 @@ int sty_once_doubt(struct sty_step *step, struct sty_error *err);
 
 /* Run argv as the step's program would be: same folder, environment and user, its end waited for. */
 int sty_step_program(struct sty_step *step, const json_t *argv, int64_t timeout_ms, struct sty_error *err);
-/* End what an earlier life of this step started, and take its folders away. *done: it had ended with 0 before. */
-int sty_step_end_survivor(bool *done, struct sty_execution *execution, const json_t *row, struct sty_error *err);
+/* End what an earlier life of this step started, and take its folders away. */
+int sty_step_end_survivor(struct sty_step *step, struct sty_error *err);
+/* Its result is recorded: the launcher need not know of its program any more. */
+void sty_step_forget(struct sty_step *step);
+/* The same for a step of an earlier life, where a crash came between the two. */
+void sty_step_forget_done(struct sty_execution *execution, const json_t *row);
 
 /* Where a program runs: its driver's files, its context, its secrets; all of it is gone when the program is. */
 struct sty_workspace {

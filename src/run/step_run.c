@@ -30,12 +30,17 @@ static int run_check(struct sty_step *step, struct sty_error *err)
     return 0;
 }
 
+static bool by_signal(int64_t exit_status)
+{
+    return exit_status > 128 && exit_status <= 128 + SIGRTMAX;
+}
+
 /* Why a program that ended did not do what it should; -1 unless it ended with 0. */
 static int judge(struct sty_step *step, const char *program, const struct sty_launch_status *status,
                  struct sty_error *err)
 {
     step->exit_status = status->exit_status;
-    step->doubtful = status->exit_status < 0 || (status->exit_status > 128 && status->exit_status <= 128 + SIGRTMAX);
+    step->doubtful = status->exit_status < 0 || by_signal(status->exit_status);
     if (status->exit_status == 0)
         return 0;
     if (status->exit_status < 0)
@@ -69,15 +74,17 @@ static int launch_and_wait(struct sty_step *step, const struct sty_launch_spec *
 int sty_step_program(struct sty_step *step, const json_t *argv, int64_t timeout_ms, struct sty_error *err)
 {
     struct sty_execution *execution = step->execution;
-    const struct sty_launch *launch = execution->host.launch;
     struct sty_workspace workspace = {0};
     char token[STY_ID_SIZE];
     sty_id_new(token);
     step->exit_status = -1;
     step->doubtful = false;
     sty_str_reset(&step->output);
-    if (sty_step_token(execution->ledger, step->row, token, err) < 0 ||
-        sty_workspace_make(&workspace, step, token, err) < 0)
+    if (sty_step_token(execution->ledger, step->row, token, err) < 0)
+        return -1;
+    sty_step_forget(step);
+    memcpy(step->token, token, sizeof(step->token));
+    if (sty_workspace_make(&workspace, step, token, err) < 0)
         return -1;
     struct sty_launch_spec spec = {.token = token,
                                    .argv = (const char *const *)sty_json_argv(execution->arena, argv),
@@ -88,27 +95,52 @@ int sty_step_program(struct sty_step *step, const json_t *argv, int64_t timeout_
                                    .output_limit = OUTPUT_LIMIT};
     int result = launch_and_wait(step, &spec, timeout_ms, err);
     sty_workspace_said(&step->output, &workspace);
-    launch->forget(launch->self, token);
     sty_workspace_remove(execution->world, token);
     sty_workspace_clear(&workspace);
     return result;
 }
 
-int sty_step_end_survivor(bool *done, struct sty_execution *execution, const json_t *row, struct sty_error *err)
+/* `before` and `after` it was ended: only what never began is absent also then. */
+static enum sty_survivor survivor(const struct sty_launch_status *before, const struct sty_launch_status *after)
 {
-    const struct sty_launch *launch = execution->host.launch;
-    const char *token = sty_json_text(row, "token", NULL);
-    struct sty_launch_status status;
-    *done = false;
+    if (before->state == STY_LAUNCH_ABSENT && after->state == STY_LAUNCH_ABSENT)
+        return STY_SURVIVOR_ABSENT;
+    if (before->state != STY_LAUNCH_ENDED || before->exit_status < 0 || by_signal(before->exit_status))
+        return STY_SURVIVOR_DOUBT;
+    return before->exit_status == 0 ? STY_SURVIVOR_DONE : STY_SURVIVOR_FAILED;
+}
+
+int sty_step_end_survivor(struct sty_step *step, struct sty_error *err)
+{
+    const struct sty_launch *launch = step->execution->host.launch;
+    const char *token = sty_json_text(step->row, "token", NULL);
+    struct sty_launch_status before, after;
+    step->survivor = STY_SURVIVOR_ABSENT;
     if (!token)
         return 0;
-    if (launch->status(launch->self, &status, token, err) < 0 ||
-        launch->end(launch->self, token, SIGTERM, GRACE_MS, err) < 0)
+    snprintf(step->token, sizeof(step->token), "%s", token);
+    if (launch->status(launch->self, &before, token, err) < 0 ||
+        launch->end(launch->self, token, SIGTERM, GRACE_MS, err) < 0 ||
+        launch->status(launch->self, &after, token, err) < 0)
         return -1;
-    *done = status.state == STY_LAUNCH_ENDED && status.exit_status == 0;
-    launch->forget(launch->self, token);
-    sty_workspace_remove(execution->world, token);
+    step->survivor = survivor(&before, &after);
+    sty_workspace_remove(step->execution->world, token);
     return 0;
+}
+
+void sty_step_forget(struct sty_step *step)
+{
+    const struct sty_launch *launch = step->execution->host.launch;
+    if (step->token[0])
+        launch->forget(launch->self, step->token);
+    step->token[0] = '\0';
+}
+
+void sty_step_forget_done(struct sty_execution *execution, const json_t *row)
+{
+    const char *token = sty_json_text(row, "token", NULL);
+    if (token)
+        execution->host.launch->forget(execution->host.launch->self, token);
 }
 
 static int rest(struct sty_step *step, int64_t tried, struct sty_error *err)

@@ -184,20 +184,19 @@ class Installation:
 
     def records(self):
         """Every record that the remote has, by sequence."""
-        listed = git("-C", str(self.remote), "notes", "--ref", "refs/notes/styrmin-records/edge", "list", check=False)
-        records = []
-        for line in listed.splitlines():
-            blob = git("-C", str(self.remote), "cat-file", "-p", line.split()[0])
-            records += [json.loads(record) for record in blob.splitlines() if record]
+        lines = git("-C", str(self.remote), "grep", "-h", "-e", "", "refs/notes/styrmin-records/edge", check=False)
+        records = [json.loads(line) for line in lines.splitlines() if line]
         return sorted(records, key=lambda record: record["sequence"])
 
-    def launchers(self):
+    def launchers(self, table=None):
         """Pids of what attends to a started program here."""
-        return [pid for pid, (_, line) in process_table().items() if f"{self.state}/run/" in line and "launch" in line]
+        return [pid for pid, (_, line) in (table or process_table()).items()
+                if f"{self.state}/run/" in line and "launch" in line]
 
-    def processes(self):
+    def processes(self, table=None):
         """Pids of programs that Styrmin started here and that still run, with all that they started."""
-        table, found = process_table(), set(self.launchers())
+        table = table or process_table()
+        found = set(self.launchers(table))
         launchers = set(found)
         for _ in table:
             grown = found | {pid for pid, (parent, _) in table.items() if parent in found}
@@ -207,11 +206,14 @@ class Installation:
         return sorted(found - launchers)
 
     def end_processes(self):
-        for pid in self.launchers() + self.processes():
+        table = process_table()
+        found = self.launchers(table) + self.processes(table)
+        for pid in found:
             try:
                 os.kill(pid, 9)
             except ProcessLookupError:
                 pass
+        return found
 
     def check_ledger(self):
         self.run("ledger", "check")

@@ -210,14 +210,17 @@ static void test_replace_out_of_room(void **state)
 static void test_stage(void **state)
 {
     struct sty_error err;
-    char temp[64], other[64];
+    char temp[STY_TEMP_SIZE], other[STY_TEMP_SIZE];
     const struct sty_file_attributes attributes = {0640, (uid_t)-1, (gid_t)-1};
     (void)state;
     sty_auto_fd directory = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    sty_file_temp_name(temp, "a");
+    sty_file_temp_name(other, "b");
+    assert_int_equal(sty_file_stage_at(temp, directory, "left by a crash", 15, &attributes, &err), 0);
     assert_int_equal(sty_file_stage_at(temp, directory, "new", 3, &attributes, &err), 0);
     assert_int_equal(sty_file_stage_at(other, directory, "no", 2, &attributes, &err), 0);
     assert_memory_equal(temp, ".styrmin-", 9);
-    assert_int_equal(strlen(temp), 17);
+    assert_int_equal(strlen(temp), 25);
     assert_string_not_equal(temp, other);
     holds(temp, "new");
     sty_file_drop_at(directory, other);
