@@ -20,11 +20,12 @@ int sty_acting_open(struct sty_acting *out, struct sty_cli *cli, int64_t wait_ms
 /* Ledger and mirror as they are, nothing written. No ledger yet: an empty one. No mirror yet: `repo` stays NULL. */
 int sty_acting_look(struct sty_acting *out, struct sty_cli *cli, struct sty_error *err);
 
-/* ---- what happened, for people (outcome_text.c) ---- */
+/* ---- what happened, for people (outcome_text.c), and what would (plan_text.c) ---- */
 
 void sty_print_sync(const struct sty_cli *cli, const json_t *document);
-void sty_print_plan(const struct sty_cli *cli, const json_t *document);
-void sty_print_plan_markdown(const json_t *document);
+void sty_print_blocked_list(const struct sty_cli *cli, const json_t *list);
+void sty_print_plan(const struct sty_cli *cli, const struct sty_outcome *plan);
+void sty_print_plan_markdown(const struct sty_outcome *plan);
 /* "production/shop" of an entry with "environment" and "deployment", or of its full "target". In the arena. */
 const char *sty_target_words(const struct sty_cli *cli, const json_t *entry);
 

@@ -167,5 +167,8 @@ STY_DEFINE_AUTO_PTR(plan)
 json_t *sty_plan_remediation_json(const struct sty_plan_remediation *remediation);
 /* One entry of "blocked" of section 15: a new reference. */
 json_t *sty_plan_blocked_json(const struct sty_plan_blocked *blocked);
-/* The Plan document of section 15; commit and base (the commit it is compared with) may be NULL. A new reference. */
+/*
+ * The Plan document of section 15, but with its remediations left out: all of ten thousand at once would not fit.
+ * commit and base (the commit it is compared with) may be NULL. A new reference.
+ */
 json_t *sty_plan_document(const struct sty_plan *plan, const char *commit, const char *base);
