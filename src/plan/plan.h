@@ -136,7 +136,7 @@ struct sty_plan_remediation {
     const char *reason;
     const char *const *after; /* targets whose remediations of this plan have to succeed first; NULL-terminated */
     bool shown;               /* on a pull request, or approved; only asked where review could matter */
-    const char *text;         /* the document but for "after": canonical JSON */
+    char *text;               /* the document but for "after": canonical JSON; freed with the plan */
 };
 struct sty_plan_blocked {
     const struct sty_plan_target *target;
