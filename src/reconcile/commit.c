@@ -10,9 +10,9 @@
 #include "report/report.h"
 
 /* Heals, restores and what a person asked for belong to no commit's outcome; a retry belongs to what it tries again. */
-#define OF_COMMIT                                                                                                      \
-    "commit_oid = ? AND kind NOT IN ('heal', 'restore') AND (request IS NULL OR EXISTS (SELECT 1 FROM requests q WHERE" \
-    " q.id = request AND q.kind = 'retry'))"
+#define OF_COMMIT(r, oid)                                                                                              \
+    r ".commit_oid = " oid " AND " r ".kind NOT IN ('heal', 'restore') AND (" r ".request IS NULL OR EXISTS (SELECT 1" \
+      " FROM requests q WHERE q.id = " r ".request AND q.kind = 'retry'))"
 
 struct standing {
     int64_t begun, waiting, failed, succeeded;
@@ -26,12 +26,28 @@ static int count(struct standing *out, struct sty_ledger *ledger, const char *oi
                        " coalesce(sum(state = 'waiting'), 0) AS waiting,"
                        " coalesce(sum(state IN ('failed', 'cancelled')), 0) AS failed,"
                        " coalesce(sum(state = 'succeeded'), 0) AS succeeded FROM (SELECT state, row_number() OVER"
-                       " (PARTITION BY target ORDER BY seq DESC) AS n FROM remediations WHERE " OF_COMMIT
-                       " AND state <> 'superseded') WHERE n = 1",
+                       " (PARTITION BY target ORDER BY seq DESC) AS n FROM remediations r WHERE " OF_COMMIT(
+                           "r", "?") " AND state <> 'superseded') WHERE n = 1",
                        "s", oid) < 0)
         return -1;
     *out = (struct standing){sty_json_int(row, "begun", 0), sty_json_int(row, "waiting", 0),
                              sty_json_int(row, "failed", 0), sty_json_int(row, "succeeded", 0)};
+    return 0;
+}
+
+/* Is the newest of some target not at its end? Asked after each one, so that it must not cost what count() does. */
+static int is_open(bool *out, struct sty_ledger *ledger, const char *oid, struct sty_error *err)
+{
+    int64_t open = 0;
+    if (sty_ledger_number(
+            &open, ledger, err,
+            "SELECT EXISTS (SELECT 1 FROM remediations r WHERE r.state IN ('planned', 'running', 'waiting') "
+            "AND " OF_COMMIT(
+                "r", "?1") " AND NOT EXISTS (SELECT 1 FROM remediations n WHERE n.target = r.target AND n.seq > r.seq"
+                           " AND n.state <> 'superseded' AND " OF_COMMIT("n", "?1") "))",
+            "s", oid) < 0)
+        return -1;
+    *out = open;
     return 0;
 }
 
@@ -59,11 +75,16 @@ int sty_commit_settle(struct sty_ledger *ledger, const char *oid, bool pause, st
 {
     json_auto_t *row = NULL, *blocked = NULL;
     struct standing standing;
-    if (sty_ledger_row(&row, ledger, err, "SELECT state, blocked FROM commits WHERE oid = ?", "s", oid) < 0 ||
+    bool open = false;
+    if (!pause && is_open(&open, ledger, oid, err) < 0)
+        return -1;
+    if (open)
+        return 0;
+    if (sty_ledger_row(&row, ledger, err, "SELECT blocked FROM commits WHERE oid = ? AND state = 'running'", "s", oid) <
+            0 ||
         count(&standing, ledger, oid, err) < 0)
         return -1;
-    if (!row || !sty_streq(sty_json_text(row, "state", ""), "running") ||
-        (!pause && standing.begun + standing.waiting > 0))
+    if (!row)
         return 0;
     const char *text = sty_json_text(row, "blocked", "[]");
     if (sty_json_parse(&blocked, text, strlen(text), err) < 0)
@@ -94,14 +115,15 @@ int sty_commit_ended(struct sty_ledger *ledger, const json_t *remediation, void 
     const char *oid = sty_json_text(remediation, "commit_oid", "");
     int64_t own = 0;
     (void)self;
-    if (sty_ledger_number(&own, ledger, err, "SELECT count(*) FROM remediations WHERE id = ? AND " OF_COMMIT, "ss",
+    if (sty_ledger_number(&own, ledger, err,
+                          "SELECT count(*) FROM remediations r WHERE r.id = ? AND " OF_COMMIT("r", "?"), "ss",
                           sty_json_text(remediation, "id", ""), oid) < 0)
         return -1;
     if (!own)
         return sty_report_remediation(ledger, remediation, err);
     if (take_refusal(ledger, remediation, err) < 0 ||
-        sty_ledger_exec(ledger, err, "UPDATE commits SET state = 'running' WHERE oid = ? AND state <> 'superseded'", "s",
-                        oid) < 0)
+        sty_ledger_exec(ledger, err, "UPDATE commits SET state = 'running' WHERE oid = ? AND state <> 'superseded'",
+                        "s", oid) < 0)
         return -1;
     return sty_commit_settle(ledger, oid, false, err);
 }
