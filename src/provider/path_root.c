@@ -96,13 +96,19 @@ struct walk {
     struct stat state;
 };
 
+static int refuse_found(const struct walk *walk, const struct stat *found, struct sty_error *err)
+{
+    if (walk->guarded && found->st_dev == walk->state.st_dev && found->st_ino == walk->state.st_ino)
+        return sty_error_set(err, STY_DENIED, "'%s' is in the state directory", walk->path);
+    return 0;
+}
+
 /* `name` in the folder `fd`, or the folder itself with "". */
 static int refuse_state(const struct walk *walk, int fd, const char *name, struct sty_error *err)
 {
     struct stat found;
-    if (walk->guarded && fstatat(fd, name, &found, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) == 0 &&
-        found.st_dev == walk->state.st_dev && found.st_ino == walk->state.st_ino)
-        return sty_error_set(err, STY_DENIED, "'%s' is in the state directory", walk->path);
+    if (walk->guarded && fstatat(fd, name, &found, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) == 0)
+        return refuse_found(walk, &found, err);
     return 0;
 }
 
@@ -120,7 +126,16 @@ static int walk_down(int *fd, const struct walk *walk, const char *rest, struct 
             return -1;
         rest = end + 1;
     }
-    return refuse_state(walk, *fd, walk->name, err);
+    return 0;
+}
+
+/* The last segment: what stands there now. */
+static int look_at_name(struct sty_place_at *place, const struct walk *walk, struct sty_error *err)
+{
+    place->found = fstatat(place->directory, place->name, &place->status, AT_SYMLINK_NOFOLLOW) == 0;
+    if (!place->found && errno != ENOENT)
+        return sty_place_error(err, errno, "look at", walk->path);
+    return place->found ? refuse_found(walk, &place->status, err) : 0;
 }
 
 /* The folder a root stands in is the configuration's choice and followed as it is named. */
@@ -147,8 +162,12 @@ static int place_open(struct sty_place_at *out, const struct walk *walk, struct 
         return sty_place_error(err, errno, "open", root);
     if (walk_down(&fd, walk, itself ? walk->name : walk->path + length, err) < 0)
         return -1;
-    *out = (struct sty_place_at){.directory = fd, .name = walk->name};
+    sty_auto(place_at) place = {.directory = fd, .name = walk->name};
     fd = -1;
+    if (look_at_name(&place, walk, err) < 0)
+        return -1;
+    *out = place;
+    place.directory = -1;
     return 0;
 }
 
@@ -177,11 +196,6 @@ int sty_place_look(struct sty_place_at *out, const struct sty_host *host, const 
     sty_auto(place_at) place = STY_PLACE_AT_INIT;
     if (sty_place_open(&place, host, path, err) < 0 && err->code != STY_NOT_FOUND)
         return -1;
-    if (place.directory >= 0) {
-        place.found = fstatat(place.directory, place.name, &place.status, AT_SYMLINK_NOFOLLOW) == 0;
-        if (!place.found && errno != ENOENT)
-            return sty_place_error(err, errno, "look at", path);
-    }
     *out = place;
     place.directory = -1;
     return 0;
@@ -189,13 +203,10 @@ int sty_place_look(struct sty_place_at *out, const struct sty_host *host, const 
 
 int sty_place_remove(const struct sty_host *host, const char *path, mode_t type, struct sty_error *err)
 {
-    struct stat status;
     sty_auto(place_at) place = STY_PLACE_AT_INIT;
     if (sty_place_open(&place, host, path, err) < 0)
         return err->code == STY_NOT_FOUND ? 0 : -1;
-    if (fstatat(place.directory, place.name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-        return errno == ENOENT ? 0 : sty_place_error(err, errno, "look at", path);
-    if ((status.st_mode & S_IFMT) != type)
+    if (!place.found || (place.status.st_mode & S_IFMT) != type)
         return 0;
     if (unlinkat(place.directory, place.name, type == S_IFDIR ? AT_REMOVEDIR : 0) < 0) {
         bool in_use = type == S_IFDIR && (errno == ENOTEMPTY || errno == EEXIST || errno == EBUSY);

@@ -2,13 +2,9 @@
 """Installations of many deployments for benchmarks, over git and http on loopback.
 
     with Fleet(1000, driver=ONE_FILE) as it:      # committed and pushed, nothing synced
-        it.sync_quietly("-q")
+        it.run("sync")
         it.touch(7)                               # another value in the seventh deployment's document
 """
-import os
-import pathlib
-import subprocess
-
 import git_servers
 import installation
 from installation import Installation
@@ -80,6 +76,10 @@ class Fleet(Installation):
     def touch(self, number, port):
         self.write(self.document_path(number), installation.deployment(self.name(number), port=port))
         return self.commit(f"port {port}")
+
+    def fetch(self):
+        """The newest commit into the mirror, and no more."""
+        self.run("plan", "-q", code=None)
 
     def argv(self, *arguments):
         return [installation.STYRMIN, "-C", str(self.path), *map(str, arguments)]
