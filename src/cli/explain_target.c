@@ -228,11 +228,10 @@ static void print_work(const struct facts *facts, const struct sty_cli *cli)
     if (!failed)
         return;
     const char *id = sty_people_short(arena, sty_json_text(failed, "id", NULL));
-    line("last failure", sty_arena_printf(arena, "%s %s, %s%s%s", sty_json_text(failed, "kind", ""), id,
-                                          sty_people_time(when, sty_ledger_now(cli->ledger),
-                                                          sty_json_int(failed, "finished_at", 0)),
-                                          facts->failed_step ? ", at " : "",
-                                          facts->failed_step ? facts->failed_step : ""));
+    line("last failure",
+         sty_arena_printf(arena, "%s %s, %s%s%s", sty_json_text(failed, "kind", ""), id,
+                          sty_people_time(when, sty_ledger_now(cli->ledger), sty_json_int(failed, "finished_at", 0)),
+                          facts->failed_step ? ", at " : "", facts->failed_step ? facts->failed_step : ""));
     line("", sty_json_text(failed, "error", ""));
     line("", sty_arena_printf(arena, "styrmin logs %s shows what it printed", id));
 }
@@ -252,9 +251,9 @@ static void print_facts(const struct facts *facts, const struct sty_cli *cli)
     line("desired", instance_words(facts, cli, false));
     line("active", instance_words(facts, cli, true));
     if (facts->row->active && facts->row->desired && !sty_streq(facts->row->active, facts->row->desired))
-        line("difference", sty_arena_printf(arena, "styrmin diff %s@active %s@desired shows it",
-                                            sty_json_text(facts->target, "name", ""),
-                                            sty_json_text(facts->target, "name", "")));
+        line("difference",
+             sty_arena_printf(arena, "styrmin diff %s@active %s@desired shows it",
+                              sty_json_text(facts->target, "name", ""), sty_json_text(facts->target, "name", "")));
     if (sty_json_int(facts->more, "tainted", 0))
         line("tainted", "a remediation began and did not succeed");
     if (json_is_string(json_object_get(facts->target, "quarantined")))

@@ -61,9 +61,9 @@ static char sign_of(const char *op)
 static void print_change(const struct sty_cli *cli, const json_t *entry)
 {
     const char *place = place_of(cli->arena, json_object_get(entry, "origin"));
-    const char *words = sty_arena_printf(cli->arena, "  %c %s  %s", sign_of(sty_json_text(entry, "op", "")),
-                                         path_words(cli->arena, sty_json_text(entry, "path", "")),
-                                         change_words(cli->arena, entry));
+    const char *words =
+        sty_arena_printf(cli->arena, "  %c %s  %s", sign_of(sty_json_text(entry, "op", "")),
+                         path_words(cli->arena, sty_json_text(entry, "path", "")), change_words(cli->arena, entry));
     bool together = strlen(words) + strlen(place) + 3 <= STY_TEXT_WIDTH;
     sty_print_visible(words);
     if (*place) {
@@ -102,10 +102,13 @@ static const char *steps_line(struct sty_arena *arena, const json_t *steps)
     for (size_t i = 0; i < json_array_size(steps); i++) {
         const json_t *step = json_array_get(steps, i);
         const char *component = sty_json_text(step, "component", NULL);
-        const char *program = json_string_value(
-            json_array_get(json_object_get(json_object_get(step, "args"), "command"), 0));
+        const char *program =
+            json_string_value(json_array_get(json_object_get(json_object_get(step, "args"), "command"), 0));
         sty_str_appendf(&text, "%s%s%s%s", i ? ", " : "", sty_json_text(step, "type", ""),
-                        component || program ? " " : "", component ? component : program ? program : "");
+                        component || program ? " " : "",
+                        component ? component
+                        : program ? program
+                                  : "");
     }
     return sty_arena_strdup(arena, text.data);
 }
@@ -133,8 +136,8 @@ static void print_planned(const struct sty_cli *cli, const json_t *entry)
 /* "2 to update, 1 to upgrade, 7 unchanged, 1 blocked" */
 static void summarise(struct sty_str *out, const json_t *document)
 {
-    static const char *const kinds[] = {"create", "update", "upgrade", "downgrade", "start", "stop",
-                                        "delete", "restore", "heal",   "adopt",     "release"};
+    static const char *const kinds[] = {"create", "update",  "upgrade", "downgrade", "start",  "stop",
+                                        "delete", "restore", "heal",    "adopt",     "release"};
     const json_t *remediations = json_object_get(document, "remediations");
     for (size_t k = 0; k < STY_COUNT(kinds); k++) {
         size_t count = 0;
@@ -199,7 +202,8 @@ static void markdown_remediation(struct sty_str *out, struct sty_arena *arena, c
     for (size_t i = 0; i < json_array_size(diff) && i < 4 * (size_t)MOST_CHANGES; i++) {
         const json_t *d = json_array_get(diff, i);
         const char *cells[] = {sty_json_text(d, "path", ""), short_value(arena, json_object_get(d, "from")),
-                               short_value(arena, json_object_get(d, "to")), place_of(arena, json_object_get(d, "origin"))};
+                               short_value(arena, json_object_get(d, "to")),
+                               place_of(arena, json_object_get(d, "origin"))};
         for (size_t c = 0; c < STY_COUNT(cells); c++) {
             sty_str_append(out, "| ");
             cell(out, cells[c]);
@@ -216,7 +220,8 @@ void sty_print_plan_markdown(const json_t *document)
 {
     sty_auto_ptr(arena) arena = sty_arena_new();
     sty_auto(str) out = STY_STR_INIT;
-    const json_t *remediations = json_object_get(document, "remediations"), *blocked = json_object_get(document, "blocked");
+    const json_t *remediations = json_object_get(document, "remediations"),
+                 *blocked = json_object_get(document, "blocked");
     sty_str_append(&out, "## Plan: ");
     summarise(&out, document);
     sty_str_appendf(&out, "\n\nDigest `%s`\n\n", sty_json_text(document, "digest", ""));
