@@ -208,7 +208,8 @@ static inline struct made make_instance(const char *deployment, const char *vers
 static inline int64_t add_target(const char *deployment, const char *policy)
 {
     int64_t id = 0;
-    sty_auto_free char *text = sty_json_canonical_text(parse("%s", policy));
+    json_auto_t *value = parse("%s", policy);
+    sty_auto_free char *text = sty_json_canonical_text(value);
     ok(sty_ledger_exec(ledger, &err,
                        "INSERT INTO targets (cluster, environment, deployment, wanted, policy) VALUES ('c', 'e', ?, 1,"
                        " ?)",
