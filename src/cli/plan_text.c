@@ -61,9 +61,9 @@ static char sign_of(const char *op)
 static void print_change(const struct sty_cli *cli, const json_t *entry)
 {
     const char *place = place_of(cli->arena, json_object_get(entry, "origin"));
-    const char *words = sty_arena_printf(cli->arena, "  %c %s  %s", sign_of(sty_json_text(entry, "op", "")),
-                                         path_words(cli->arena, sty_json_text(entry, "path", "")),
-                                         change_words(cli->arena, entry));
+    const char *words =
+        sty_arena_printf(cli->arena, "  %c %s  %s", sign_of(sty_json_text(entry, "op", "")),
+                         path_words(cli->arena, sty_json_text(entry, "path", "")), change_words(cli->arena, entry));
     bool together = strlen(words) + strlen(place) + 3 <= STY_TEXT_WIDTH;
     sty_print_visible(words);
     if (*place) {
@@ -102,10 +102,13 @@ static const char *steps_line(struct sty_arena *arena, const json_t *steps)
     for (size_t i = 0; i < json_array_size(steps); i++) {
         const json_t *step = json_array_get(steps, i);
         const char *component = sty_json_text(step, "component", NULL);
-        const char *program = json_string_value(
-            json_array_get(json_object_get(json_object_get(step, "args"), "command"), 0));
+        const char *program =
+            json_string_value(json_array_get(json_object_get(json_object_get(step, "args"), "command"), 0));
         sty_str_appendf(&text, "%s%s%s%s", i ? ", " : "", sty_json_text(step, "type", ""),
-                        component || program ? " " : "", component ? component : program ? program : "");
+                        component || program ? " " : "",
+                        component ? component
+                        : program ? program
+                                  : "");
     }
     return sty_arena_strdup(arena, text.data);
 }
