@@ -57,7 +57,10 @@ void sty_doctor_programs(struct sty_doctor *doctor)
 
 /* ---- files that the source needs ---- */
 
-static void check_file(struct sty_doctor *doctor, const char *what, const char *path, bool secret)
+/* What others may not do with a file. */
+enum { SECRET = S_IRWXG | S_IRWXO, OURS = S_IWGRP | S_IWOTH };
+
+static void check_file(struct sty_doctor *doctor, const char *what, const char *path, mode_t closed)
 {
     struct stat status;
     if (!path)
@@ -67,8 +70,9 @@ static void check_file(struct sty_doctor *doctor, const char *what, const char *
                     "%s cannot be read", path);
     else if (!S_ISREG(status.st_mode))
         sty_finding(doctor, what, STY_FINDING_FAILED, "name a file", "%s is no file", path);
-    else if (secret && (status.st_mode & (S_IRWXG | S_IRWXO)))
-        sty_finding(doctor, what, STY_FINDING_WARNING, sty_arena_printf(doctor->arena, "chmod 0600 %s", path),
+    else if (status.st_mode & closed)
+        sty_finding(doctor, what, STY_FINDING_WARNING,
+                    sty_arena_printf(doctor->arena, "chmod %s %s", closed == SECRET ? "0600" : "go-w", path),
                     "%s is open to others than its owner (mode %04o)", path, status.st_mode & 07777);
     else
         sty_finding(doctor, what, STY_FINDING_OK, NULL, "%s", path);
@@ -77,12 +81,12 @@ static void check_file(struct sty_doctor *doctor, const char *what, const char *
 void sty_doctor_auth(struct sty_doctor *doctor)
 {
     const struct sty_source_config *source = &doctor->configuration->source;
-    check_file(doctor, "password_file", source->password_file, true);
-    check_file(doctor, "ssh_key_file", source->ssh_key_file, true);
-    check_file(doctor, "known_hosts", source->known_hosts_file, false);
-    check_file(doctor, "ca_file", source->ca_file, false);
-    check_file(doctor, "signers_file", source->signers_file, false);
-    check_file(doctor, "keyring_file", source->keyring_file, false);
+    check_file(doctor, "password_file", source->password_file, SECRET);
+    check_file(doctor, "ssh_key_file", source->ssh_key_file, SECRET);
+    check_file(doctor, "known_hosts", source->known_hosts_file, 0);
+    check_file(doctor, "ca_file", source->ca_file, 0);
+    check_file(doctor, "signers_file", source->signers_file, OURS);
+    check_file(doctor, "keyring_file", source->keyring_file, OURS);
 }
 
 /* ---- the remote ---- */
