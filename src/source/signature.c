@@ -119,16 +119,14 @@ static int take_apart(const char **why, struct parts *parts, struct sty_repo *re
     if (git_odb_read_header(&size, &type, repo->odb, oid) < 0 ||
         (size <= COMMIT_LIMIT && git_odb_read(&object, repo->odb, oid) < 0))
         return sty_git_error(err, STY_CORRUPT, "commit %s in %s", git_oid_tostr_s(oid), repo->directory);
-    *why = NULL;
-    if (!object || memchr(git_odb_object_data(object), '\0', git_odb_object_size(object))) {
-        *why = "it is larger than any that is signed, or holds a NUL";
-        return 0;
-    }
-    split(parts, git_odb_object_data(object), git_odb_object_size(object));
-    if (parts->signatures == 0)
-        *why = "it carries no signature";
-    else if (parts->signatures > 1 || parts->signature.length > SIGNATURE_LIMIT)
-        *why = "it carries several signatures, or a huge one";
+    if (object)
+        split(parts, git_odb_object_data(object), git_odb_object_size(object));
+    *why = !object                                        ? "it is larger than any that is signed"
+           : memchr(git_odb_object_data(object), 0, size) ? "it holds a NUL"
+           : parts->signatures == 0                       ? "it carries no signature"
+           : parts->signatures > 1                        ? "it carries several signatures"
+           : parts->signature.length > SIGNATURE_LIMIT    ? "its signature is huge"
+                                                          : NULL;
     return 0;
 }
 
@@ -250,29 +248,27 @@ static int judge_gpg(const char **why, const struct sty_verifier *verifier, cons
     return 0;
 }
 
+static int judge(const char **why, const struct sty_verifier *verifier, const struct parts *parts,
+                 struct sty_error *err)
+{
+    bool ssh = sty_starts_with(parts->signature.data, "-----BEGIN SSH SIGNATURE-----");
+    bool gpg = sty_starts_with(parts->signature.data, "-----BEGIN PGP SIGNATURE-----");
+    *why = ssh && !verifier->signers   ? "it is signed by SSH, and there is no source.verify.signers_file"
+           : gpg && !verifier->keyring ? "it is signed by GPG, and there is no source.verify.keyring_file"
+           : !ssh && !gpg              ? UNREADABLE
+                                       : NULL;
+    if (*why)
+        return 0;
+    sty_auto_free char *file = sty_sprintf("%s/" SIGNATURE_FILE, verifier->folder);
+    if (sty_file_replace(file, parts->signature.data, parts->signature.length, 0600, err) < 0)
+        return -1;
+    return (ssh ? judge_ssh : judge_gpg)(why, verifier, &parts->payload, err);
+}
+
 int sty_verifier_judge(const char **why, const struct sty_verifier *verifier, const git_oid *oid, struct sty_error *err)
 {
-    static const struct {
-        const char *begins;
-        int (*judge)(const char **, const struct sty_verifier *, const struct sty_str *, struct sty_error *);
-    } kinds[] = {{"-----BEGIN SSH SIGNATURE-----", judge_ssh}, {"-----BEGIN PGP SIGNATURE-----", judge_gpg}};
     __attribute__((cleanup(parts_clear))) struct parts parts = {STY_STR_INIT, STY_STR_INIT, 0};
     if (take_apart(why, &parts, verifier->repo, oid, err) < 0)
         return -1;
-    for (size_t i = 0; !*why && i < STY_COUNT(kinds); i++) {
-        if (!sty_starts_with(parts.signature.data, kinds[i].begins))
-            continue;
-        if (!(kinds[i].judge == judge_ssh ? verifier->signers : verifier->keyring)) {
-            *why = kinds[i].judge == judge_ssh ? "it is signed by SSH, and there is no source.verify.signers_file"
-                                               : "it is signed by GPG, and there is no source.verify.keyring_file";
-            return 0;
-        }
-        sty_auto_free char *file = sty_sprintf("%s/" SIGNATURE_FILE, verifier->folder);
-        if (sty_file_replace(file, parts.signature.data, parts.signature.length, 0600, err) < 0)
-            return -1;
-        return kinds[i].judge(why, verifier, &parts.payload, err);
-    }
-    if (!*why)
-        *why = UNREADABLE;
-    return 0;
+    return *why ? 0 : judge(why, verifier, &parts, err);
 }

@@ -408,7 +408,7 @@ static void test_a_nul(void **state)
     sty_str_append(&bytes, join(fixture, payload, header_of(fixture, sign(fixture, "anna", "git", payload))));
     sty_str_append_bytes(&bytes, "\0hidden", 7);
     git_oid tip = write_commit(fixture, bytes.data, bytes.length);
-    denied(fixture, "a NUL", &tip, NULL);
+    denied(fixture, "it holds a NUL", &tip, NULL);
 }
 
 static void test_names_are_made_visible(void **state)
