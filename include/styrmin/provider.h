@@ -39,6 +39,7 @@ struct sty_launch_spec {
     const char *user;               /* NULL: ours */
     const char *output;             /* file that takes stdout and stderr, appended; NULL: /dev/null */
     int64_t output_limit;           /* the file is kept to its last so many bytes; 0: rotated at 1 MiB */
+    bool leaves_daemons;            /* what left the program's session is on its own once the program ended with 0 */
 };
 enum sty_launch_state { STY_LAUNCH_ABSENT, STY_LAUNCH_RUNNING, STY_LAUNCH_ENDED };
 struct sty_launch_status {

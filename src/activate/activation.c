@@ -20,17 +20,9 @@ static const struct {
     const char *kind;
     unsigned settles;
 } kinds[] = {
-    {"create", ACTIVE | MARKS},
-    {"update", ACTIVE | MARKS},
-    {"upgrade", ACTIVE | MARKS},
-    {"downgrade", ACTIVE | MARKS},
-    {"start", ACTIVE},
-    {"stop", ACTIVE},
-    {"adopt", ACTIVE},
-    {"restore", ACTIVE},
-    {"heal", ACTIVE | HEALED},
-    {"delete", GONE},
-    {"release", GONE},
+    {"create", ACTIVE | MARKS}, {"update", ACTIVE | MARKS}, {"upgrade", ACTIVE | MARKS}, {"downgrade", ACTIVE | MARKS},
+    {"start", ACTIVE},          {"stop", ACTIVE},           {"adopt", ACTIVE},           {"restore", ACTIVE},
+    {"heal", ACTIVE | HEALED},  {"delete", GONE},           {"release", GONE},
 };
 
 static unsigned settled_by(const char *kind)
@@ -117,6 +109,16 @@ static int count_heals(struct sty_ledger *ledger, const json_t *remediation, str
                            sty_json_text(remediation, "document", "{}"));
 }
 
+/* What was applied is as it should be, until somebody looks again; after a heal that is at once. */
+static int close_drift(struct sty_ledger *ledger, const json_t *remediation, struct sty_error *err)
+{
+    return sty_ledger_exec(ledger, err,
+                           "DELETE FROM drift WHERE target = ?1 AND (?2 = 'adopt' OR id IN (SELECT json_extract(value,"
+                           " '$.id') FROM json_each(?3, '$.resources')))",
+                           "iss", sty_json_int(remediation, "target", 0), sty_json_text(remediation, "kind", ""),
+                           sty_json_text(remediation, "document", "{}"));
+}
+
 static int forget_target(struct sty_ledger *ledger, int64_t target, struct sty_error *err)
 {
     static const char *const statements[] = {
@@ -153,8 +155,9 @@ static int settle(struct sty_ledger *ledger, int64_t target, struct sty_error *e
 static int note_what_is_left(struct sty_ledger *ledger, int64_t target, struct sty_error *err)
 {
     return sty_ledger_exec(ledger, err,
-                           "UPDATE targets SET unsettled = coalesce(pinned, desired) IS NOT (SELECT instance FROM"
-                           " active WHERE target = id) OR tainted OR blocked IS NOT NULL OR quarantined IS NOT NULL OR"
+                           "UPDATE targets SET unsettled = (coalesce(pinned, desired), desired) IS NOT (SELECT instance,"
+                           " instance FROM active WHERE target = id) OR tainted OR blocked IS NOT NULL OR quarantined"
+                           " IS NOT NULL OR"
                            " wanted = 0 WHERE id = ?",
                            "i", target);
 }
@@ -167,6 +170,8 @@ int sty_activate(struct sty_ledger *ledger, const json_t *remediation, struct st
     if (settles == 0)
         return sty_error_set(err, STY_INTERNAL, "nothing says what the success of a '%s' settles", kind);
     if ((settles & ACTIVE) && (make_active(ledger, remediation, err) < 0 || settle(ledger, target, err) < 0))
+        return -1;
+    if ((settles & ACTIVE) && !(settles & HEALED) && close_drift(ledger, remediation, err) < 0)
         return -1;
     if ((settles & GONE) && forget_target(ledger, target, err) < 0)
         return -1;

@@ -45,5 +45,13 @@ const char *sty_pipe_child_complaint(struct sty_pipe_child *child);
 /* Closes its stdin, ends it if it does not end by itself, reaps it, frees. NULL is a no-op. */
 void sty_pipe_child_free(struct sty_pipe_child *child);
 
+struct sty_user {
+    uid_t uid;
+    gid_t gid;
+    char home[256]; /* "/" where there is none */
+};
+/* Who `name` is; NULL: whom we run as, whether or not that one has a name. STY_NOT_FOUND. */
+int sty_user_find(struct sty_user *out, const char *name, struct sty_error *err);
+
 /* Looks `name` up in PATH. STY_NOT_FOUND. */
 int sty_program_find(struct sty_str *path, const char *name, struct sty_error *err);

@@ -20,9 +20,11 @@ int sty_acting_open(struct sty_acting *out, struct sty_cli *cli, int64_t wait_ms
 /* Ledger and mirror as they are, nothing written. No ledger yet: an empty one. No mirror yet: `repo` stays NULL. */
 int sty_acting_look(struct sty_acting *out, struct sty_cli *cli, struct sty_error *err);
 
-/* ---- what happened, for people (outcome_text.c) ---- */
+/* ---- what happened and what would, for people (outcome_text.c, plan_text.c) ---- */
 
 void sty_print_sync(const struct sty_cli *cli, const json_t *document);
+/* What waits for a person, each with its reason and what to do. */
+void sty_print_blocked(const struct sty_cli *cli, const json_t *list);
 void sty_print_plan(const struct sty_cli *cli, const json_t *document);
 void sty_print_plan_markdown(const json_t *document);
 /* "production/shop" of an entry with "environment" and "deployment", or of its full "target". In the arena. */

@@ -24,7 +24,15 @@ void sty_print_visible(const char *text);
 enum sty_style { STY_STYLE_PLAIN, STY_STYLE_BOLD, STY_STYLE_DIM, STY_STYLE_GOOD, STY_STYLE_BAD, STY_STYLE_WARN };
 /* Text in colour where the terminal has any. */
 void sty_print_styled(const struct sty_cli *cli, enum sty_style style, const char *text);
-/* Rows of cells aligned in columns, the first row a heading; cells are made visible. Widths count code points. */
+/* Text for people keeps to so many columns where words allow it. */
+enum { STY_TEXT_WIDTH = 100 };
+/* `indent` spaces, `label`, then `text` made visible, wrapped so that its further lines begin where its first does. */
+void sty_print_paragraph(size_t indent, const char *label, const char *text);
+
+/*
+ * Rows of cells aligned in columns, the first row a heading; cells are made visible. Widths count code points. The last
+ * cell of a row that is too long is wrapped.
+ */
 struct sty_table {
     size_t columns, rows;
     const char *const *cells;                                 /* rows x columns */
@@ -75,6 +83,7 @@ int sty_command_history(struct sty_cli *cli, struct sty_error *err);
 int sty_command_show(struct sty_cli *cli, struct sty_error *err);
 int sty_command_diff(struct sty_cli *cli, struct sty_error *err);
 int sty_command_logs(struct sty_cli *cli, struct sty_error *err);
+int sty_command_verify(struct sty_cli *cli, struct sty_error *err);
 int sty_command_ledger(struct sty_cli *cli, struct sty_error *err);
 int sty_command_init(struct sty_cli *cli, struct sty_error *err);
 int sty_command_git_setup(struct sty_cli *cli, struct sty_error *err);

@@ -90,6 +90,7 @@ static const struct sty_option adopt_options[] = {
     REASON, {"update", 0, NULL, "also where it differs: then change it to what is wanted"}, {0}};
 static const struct sty_option git_setup_options[] = {
     {"name", 0, "NAME", "show the notes of this installation alone"}, {0}};
+static const struct sty_option verify_options[] = {{"name", 0, "NAME", "the installation whose records they are"}, {0}};
 static const struct sty_option token_options[] = {
     {"scope", 0, "read|operate|agent", "what its bearer may do"},
     {"cluster", 0, "CLUSTER", "with --scope agent: the cluster that the agent works for"},
@@ -133,6 +134,8 @@ const struct sty_command sty_commands[] = {
     {"cancel", "ID -m REASON", "end a remediation that runs or waits", sty_command_hand, ACTS, hand_options},
     {"release", "TARGET -m REASON", "forget a target, touching nothing", sty_command_hand, ACTS, hand_options},
     {"ledger", "check | backup FILE | prune | export", "care for the local ledger", sty_command_ledger, ACTS, NULL},
+    {"verify", "REPO --name NAME", "check an installation's records with nothing but a clone", sty_command_verify, 0,
+     verify_options},
     {"doctor", "", "everything the configuration needs, tried, with a remedy for what is wrong", sty_command_doctor, 0,
      NULL},
     {"git-setup", "[DIR] [--name NAME]", "make git log in a clone show what became of each commit",

@@ -7,6 +7,19 @@
 
 #include "cli/cli_internal.h"
 
+/* What was read of it is not needed any more. */
+static int let_go(const struct sty_view *view, const struct sty_target *target, struct sty_error *err)
+{
+    const struct sty_document *document = NULL;
+    bool twice = false;
+    sty_auto_free char *key = sty_sprintf("%s/%s", target->environment, target->deployment);
+    if (sty_catalog_find(&document, &twice, view->catalog, STY_KIND_DEPLOYMENT, key, err) < 0)
+        return -1;
+    if (document)
+        sty_document_fold(document);
+    return 0;
+}
+
 /* Resolve every target, so that mistakes in templates are found too. */
 static int check_targets(struct sty_view *view, struct sty_arena *arena, struct sty_error *err)
 {
@@ -28,6 +41,8 @@ static int check_targets(struct sty_view *view, struct sty_arena *arena, struct 
             struct sty_problem where = {.file = "deployments", .document = name};
             sty_problems_add(&view->problems, &where, "%s: %s", name, resolved.message);
         }
+        if (let_go(view, &targets[i], err) < 0)
+            return -1;
     }
     return 0;
 }
@@ -96,9 +111,9 @@ json_t *sty_instance_document(const struct sty_instance *instance, const char *c
     json_t *document = json_deep_copy(sty_instance_json(instance));
     json_object_set_new(document, "kind", json_string("Instance"));
     json_object_set_new(document, "digest", json_string(sty_instance_digest(instance)));
-    json_object_set_new(document, "source",
-                        json_pack("{s:o, s:o}", "commit", sty_json_string_or_null(commit), "path",
-                                  sty_json_string(path)));
+    json_object_set_new(
+        document, "source",
+        json_pack("{s:o, s:o}", "commit", sty_json_string_or_null(commit), "path", sty_json_string(path)));
     return document;
 }
 

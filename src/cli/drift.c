@@ -14,6 +14,19 @@ static enum sty_style style_of(size_t column, const char *cell)
                                         : STY_STYLE_BAD;
 }
 
+/* A value as short as people compare it: of a digest its beginning, of a long text too. */
+static const char *value_words(struct sty_arena *arena, const json_t *value)
+{
+    const char *text = json_string_value(value);
+    if (!value || json_is_null(value))
+        return "nothing";
+    if (text)
+        return sty_starts_with(text, "sha256:") ? sty_arena_printf(arena, "%.8s", text + strlen("sha256:"))
+                                                : sty_arena_printf(arena, "%.60s", text);
+    sty_auto_free char *dumped = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    return sty_arena_printf(arena, "%.60s", dumped ? dumped : "");
+}
+
 static const char *difference(struct sty_arena *arena, const json_t *resource)
 {
     const json_t *diff = json_object_get(resource, "diff");
@@ -21,10 +34,10 @@ static const char *difference(struct sty_arena *arena, const json_t *resource)
     sty_auto(str) text = STY_STR_INIT;
     for (size_t i = 0; i < json_array_size(diff) && i < 3; i++) {
         const json_t *entry = json_array_get(diff, i);
-        sty_auto_free char *from = json_dumps(json_object_get(entry, "from"), JSON_ENCODE_ANY | JSON_COMPACT);
-        sty_auto_free char *to = json_dumps(json_object_get(entry, "to"), JSON_ENCODE_ANY | JSON_COMPACT);
-        sty_str_appendf(&text, "%s%s %.40s, wanted %.40s", i ? "; " : "", sty_json_text(entry, "path", ""),
-                        to ? to : "", from ? from : "");
+        const char *path = sty_json_text(entry, "path", "");
+        sty_str_appendf(&text, "%s%s is %s, wanted %s", i ? "; " : "", path + (*path == '/'),
+                        value_words(arena, json_object_get(entry, "to")),
+                        value_words(arena, json_object_get(entry, "from")));
     }
     if (!text.length)
         sty_str_append(&text, message);

@@ -181,9 +181,9 @@ static void line(const char *label, const char *text)
 {
     if (!text || !*text)
         return;
-    printf("  %-12s ", label);
-    sty_print_visible(text);
-    putchar('\n');
+    char padded[16];
+    snprintf(padded, sizeof padded, "%-12s ", label);
+    sty_print_paragraph(2, padded, text);
 }
 
 static const char *instance_words(const struct facts *facts, const struct sty_cli *cli, bool active)
@@ -226,13 +226,15 @@ static void print_work(const struct facts *facts, const struct sty_cli *cli)
              sty_arena_printf(arena, "%s %s, %s%s%s", sty_people_short(arena, sty_json_text(open, "id", NULL)),
                               sty_json_text(open, "kind", ""), sty_json_text(open, "state", ""),
                               facts->step ? ", at step " : "", facts->step ? sty_step_words(arena, facts->step) : ""));
-    if (failed)
-        line("last failure",
-             sty_arena_printf(arena, "%s %s %s%s%s: %s", sty_people_short(arena, sty_json_text(failed, "id", NULL)),
-                              sty_json_text(failed, "kind", ""),
-                              sty_people_time(when, now, sty_json_int(failed, "finished_at", 0)),
-                              facts->failed_step ? " at " : "", facts->failed_step ? facts->failed_step : "",
-                              sty_json_text(failed, "error", "")));
+    if (!failed)
+        return;
+    const char *id = sty_people_short(arena, sty_json_text(failed, "id", NULL));
+    line("last failure", sty_arena_printf(arena, "%s %s, %s%s%s", sty_json_text(failed, "kind", ""), id,
+                                          sty_people_time(when, now, sty_json_int(failed, "finished_at", 0)),
+                                          facts->failed_step ? ", at " : "",
+                                          facts->failed_step ? facts->failed_step : ""));
+    line("", sty_json_text(failed, "error", ""));
+    line("", sty_arena_printf(arena, "styrmin logs %s shows what it printed", id));
 }
 
 static void print_facts(const struct facts *facts, const struct sty_cli *cli)
@@ -249,9 +251,14 @@ static void print_facts(const struct facts *facts, const struct sty_cli *cli)
     line("declared in", sty_json_text(facts->policy, "path", NULL));
     line("desired", instance_words(facts, cli, false));
     line("active", instance_words(facts, cli, true));
+    if (facts->row->active && facts->row->desired && !sty_streq(facts->row->active, facts->row->desired))
+        line("difference", sty_arena_printf(arena, "styrmin diff %s@active %s@desired shows it",
+                                            sty_json_text(facts->target, "name", ""),
+                                            sty_json_text(facts->target, "name", "")));
     if (sty_json_int(facts->more, "tainted", 0))
         line("tainted", "a remediation began and did not succeed");
-    line("quarantined", sty_json_text(facts->target, "quarantined", NULL));
+    if (json_is_string(json_object_get(facts->target, "quarantined")))
+        line("quarantined", sty_people_short(arena, sty_json_text(facts->target, "quarantined", NULL)));
     if (json_is_object(suspend))
         line("suspended", sty_arena_printf(arena, "by %s:%lld", sty_json_text(suspend, "file", ""),
                                            (long long)sty_json_int(suspend, "line", 0)));

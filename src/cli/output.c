@@ -35,6 +35,52 @@ void sty_print_styled(const struct sty_cli *cli, enum sty_style style, const cha
         fputs("\x1b[0m", stdout);
 }
 
+/* ---- lines that can be read ---- */
+
+static size_t columns_of(const char *text, size_t length)
+{
+    size_t columns = 0;
+    for (size_t i = 0; i < length; i++)
+        columns += ((unsigned char)text[i] & 0xc0) != 0x80;
+    return columns;
+}
+
+/* Of visible `text`, from `column` on; further lines begin at `indent`. A word that is too long stays whole. */
+static void wrap(struct sty_str *out, const char *text, size_t column, size_t indent)
+{
+    bool first = true;
+    while (*text) {
+        size_t length = strcspn(text, " \n"), columns = columns_of(text, length);
+        bool fits = column + columns + !first <= STY_TEXT_WIDTH;
+        if (!first && !fits) {
+            sty_str_appendf(out, "\n%*s", (int)indent, "");
+            column = indent;
+        } else if (!first) {
+            sty_str_append_char(out, ' ');
+            column++;
+        }
+        sty_str_append_bytes(out, text, length);
+        column += columns;
+        first = text[length] == '\n';
+        if (first) {
+            sty_str_appendf(out, "\n%*s", (int)indent, "");
+            column = indent;
+        }
+        text += length + (text[length] != '\0');
+    }
+}
+
+void sty_print_paragraph(size_t indent, const char *label, const char *text)
+{
+    sty_auto(str) clean = STY_STR_INIT;
+    sty_auto(str) out = STY_STR_INIT;
+    sty_str_append_visible(&clean, text, strlen(text), true);
+    sty_str_appendf(&out, "%*s%s", (int)indent, "", label);
+    wrap(&out, clean.data ? clean.data : "", out.length, out.length);
+    sty_str_append_char(&out, '\n');
+    fwrite(out.data, 1, out.length, stdout);
+}
+
 /* What is printed is made once: cells as they may be shown on one line, and how wide each is. */
 struct cell {
     const char *text;
@@ -51,27 +97,48 @@ static bool plain_ascii(const char *text, size_t length)
 
 static struct cell cell_of(struct sty_arena *arena, const char *text)
 {
-    size_t length = strlen(text), width = 0;
+    size_t length = strlen(text);
     if (plain_ascii(text, length))
         return (struct cell){text, length, length};
     sty_auto(str) clean = STY_STR_INIT;
     sty_str_append_visible(&clean, text, length, false);
-    for (size_t i = 0; i < clean.length; i++)
-        width += ((unsigned char)clean.data[i] & 0xc0) != 0x80;
-    return (struct cell){sty_arena_strndup(arena, clean.data, clean.length), clean.length, width};
+    return (struct cell){sty_arena_strndup(arena, clean.data, clean.length), clean.length,
+                         columns_of(clean.data, clean.length)};
+}
+
+/* Where too little room is left, the last cell has lines of its own below. */
+static void add_last(struct sty_str *out, const struct cell *cell, size_t column)
+{
+    enum { BELOW = 4, LEAST_ROOM = 30 };
+    if (column + cell->width <= STY_TEXT_WIDTH) {
+        sty_str_append_bytes(out, cell->text, cell->length);
+    } else if (column + LEAST_ROOM <= STY_TEXT_WIDTH) {
+        wrap(out, cell->text, column, column);
+    } else {
+        while (out->length && out->data[out->length - 1] == ' ')
+            out->length--;
+        sty_str_appendf(out, "\n%*s", BELOW, "");
+        wrap(out, cell->text, BELOW, BELOW);
+    }
 }
 
 static void print_row(struct sty_str *out, const struct sty_table *table, const struct cell *cells,
                       const size_t *widths, const char *const *styles)
 {
+    size_t start = 0;
     for (size_t column = 0; column < table->columns; column++) {
         const struct cell *cell = &cells[column];
-        size_t padding = column + 1 == table->columns ? 0 : widths[column] - cell->width + 2;
+        bool last = column + 1 == table->columns;
+        size_t padding = last ? 0 : widths[column] - cell->width + 2;
         sty_str_append(out, styles[column]);
-        sty_str_append_bytes(out, cell->text, cell->length);
+        if (last)
+            add_last(out, cell, start);
+        else
+            sty_str_append_bytes(out, cell->text, cell->length);
         sty_str_append(out, *styles[column] ? "\x1b[0m" : "");
         memset(sty_str_reserve(out, padding), ' ', padding);
         out->length += padding;
+        start += widths[column] + 2;
     }
     while (out->length && out->data[out->length - 1] == ' ')
         out->length--;

@@ -124,12 +124,14 @@ static const char *drift(struct sty_arena *arena, const json_t *more, const char
                      : sty_arena_printf(arena, "%s: %s", what, first ? first : "");
 }
 
-static const char *degradation(struct sty_arena *arena, const json_t *more)
+static const char *degradation(struct sty_arena *arena, const struct sty_view_row *row, const json_t *more)
 {
     const char *failed = sty_json_text(more, "quarantined", NULL);
     bool tainted = sty_json_int(more, "tainted", 0) != 0;
     if (failed)
-        return sty_arena_printf(arena, "%s failed and is quarantined%s", sty_people_short(arena, failed),
+        return sty_arena_printf(arena, "%s %s failed and is quarantined%s",
+                                sty_streq(failed, row->desired) ? "commit" : "Instance",
+                                sty_people_short(arena, sty_streq(failed, row->desired) ? row->desired_commit : failed),
                                 tainted ? "; what is there is between two Instances" : "");
     if (tainted)
         return "what is there is between two Instances";
@@ -137,8 +139,9 @@ static const char *degradation(struct sty_arena *arena, const json_t *more)
     return drift(arena, more, flapping ? "drifts again and again" : "drift");
 }
 
-static const char *of_state(struct sty_arena *arena, const char *state, const json_t *more, int64_t now_ms)
+static const char *of_state(struct sty_arena *arena, const struct sty_view_row *row, const json_t *more, int64_t now_ms)
 {
+    const char *state = row->state;
     bool waits = json_is_object(json_object_get(more, "remediation"));
     if (strcmp(state, "progressing") == 0)
         return work(arena, more, now_ms);
@@ -150,7 +153,7 @@ static const char *of_state(struct sty_arena *arena, const char *state, const js
     if (strcmp(state, "blocked") == 0)
         return waits ? work(arena, more, now_ms) : sty_json_text(json_object_get(more, "blocked"), "message", "");
     if (strcmp(state, "degraded") == 0)
-        return degradation(arena, more);
+        return degradation(arena, row, more);
     return "";
 }
 
@@ -167,7 +170,7 @@ const char *sty_people_reason(struct sty_arena *arena, const struct sty_view_row
     sty_auto(str) out = STY_STR_INIT;
     if (json_object_size(more) == 0)
         return "";
-    add(&out, of_state(arena, row->state, more, now_ms));
+    add(&out, of_state(arena, row, more, now_ms));
     if (json_is_object(pin))
         add(&out, sty_arena_printf(arena, "pinned to %s by %s: \"%s\"; git wants %s",
                                    sty_people_short(arena, sty_json_text(pin, "instance", NULL)),

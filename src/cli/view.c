@@ -103,12 +103,9 @@ static int add_environment(struct targets *targets, struct sty_arena *arena, con
         sty_catalog_list(&deployments, &count, view->catalog, STY_KIND_DEPLOYMENT, environment.name, err) < 0)
         return -1;
     for (size_t i = 0; i < count; i++) {
-        if (!deployments[i]->valid)
-            continue;
-        struct sty_deployment deployment;
-        sty_deployment_read(&deployment, deployments[i]);
-        for (size_t c = 0; c < cluster_count; c++)
-            add(targets, arena, &(struct sty_target){clusters[c], environment.name, deployment.name});
+        const char *name = strchr(deployments[i]->key, '/') + 1;
+        for (size_t c = 0; deployments[i]->valid && c < cluster_count; c++)
+            add(targets, arena, &(struct sty_target){clusters[c], environment.name, name});
     }
     return 0;
 }

@@ -10,14 +10,14 @@
 
 static const char manifest[] = "driver.styrmin.yml";
 
-const char *sty_catalog_slot(struct sty_arena *arena, enum sty_kind kind, const char *key)
+char *sty_catalog_slot(enum sty_kind kind, const char *key)
 {
-    return sty_arena_printf(arena, "%d %s", (int)kind, key);
+    return sty_sprintf("%d %s", (int)kind, key);
 }
 
 void sty_catalog_note_change(struct sty_catalog *catalog, enum sty_kind kind, const char *key)
 {
-    const char *slot = sty_catalog_slot(catalog->arena, kind, key);
+    sty_auto_free char *slot = sty_catalog_slot(kind, key);
     if (sty_map_has(&catalog->changed, slot))
         return;
     struct sty_catalog_change *change = sty_arena_alloc(catalog->arena, sizeof *change);
@@ -122,26 +122,29 @@ static int check_drivers(struct sty_catalog *catalog, struct sty_error *err)
     return 0;
 }
 
-static void add_twice(struct sty_catalog *catalog, const struct sty_document *document,
-                      const struct sty_document *const *holders)
+static int add_twice(struct sty_catalog *catalog, const struct sty_document *document,
+                     const struct sty_document *const *holders, struct sty_error *err)
 {
     struct sty_problem where = {.file = document->path};
     const struct sty_document *other = holders[0] == document ? holders[1] : holders[0];
+    if (sty_document_open((struct sty_document *)document, catalog->arena, err) < 0)
+        return -1;
     sty_marks_find(&where.line, &where.column, document->marks, "/metadata/name");
     sty_problems_add(catalog->problems, &where, "%s '%s' stands more than once; also in %s",
                      sty_kind_name(document->kind), document->key, other->path);
+    return 0;
 }
 
 static int check_twice(struct sty_catalog *catalog, struct sty_error *err)
 {
     for (size_t i = 0; i < catalog->by_key.used; i++) {
         const struct sty_chain *chain = catalog->by_key.entries[i].value;
-        const struct sty_document **holders = NULL;
-        size_t count = 0;
-        if (sty_catalog_holders(&holders, &count, catalog, chain->document, err) < 0)
+        const struct sty_catalog_found *found = NULL;
+        if (sty_catalog_holders(&found, catalog, chain->document, err) < 0)
             return -1;
-        for (; count > 1 && chain; chain = chain->next)
-            add_twice(catalog, chain->document, holders);
+        for (; found->count > 1 && chain; chain = chain->next)
+            if (add_twice(catalog, chain->document, found->holders, err) < 0)
+                return -1;
     }
     return 0;
 }
@@ -194,6 +197,7 @@ static void destroy(void *self)
     struct sty_catalog *catalog = self;
     sty_map_clear(&catalog->by_path);
     sty_map_clear(&catalog->by_key);
+    sty_map_clear(&catalog->found);
     sty_map_clear(&catalog->changed);
     sty_map_clear(&catalog->drivers);
 }

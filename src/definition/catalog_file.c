@@ -54,7 +54,7 @@ static bool driver_fits(struct sty_catalog *catalog, struct sty_document *docume
 
 static void add_by_key(struct sty_catalog *catalog, const struct sty_document *document)
 {
-    const char *slot = sty_catalog_slot(catalog->arena, document->kind, document->key);
+    sty_auto_free char *slot = sty_catalog_slot(document->kind, document->key);
     struct sty_chain *link = sty_arena_alloc(catalog->arena, sizeof *link);
     *link = (struct sty_chain){document, sty_map_get(&catalog->by_key, slot)};
     sty_map_set(&catalog->by_key, slot, link);
@@ -62,15 +62,14 @@ static void add_by_key(struct sty_catalog *catalog, const struct sty_document *d
 }
 
 /* False when kind or names could not be read. */
-static bool take(struct sty_catalog *catalog, struct sty_document *out, const struct sty_stream_document *read)
+static bool take(struct sty_catalog *catalog, struct sty_document *out, struct sty_stream_document *read)
 {
     enum sty_kind kind;
     if (!kind_of(&kind, read->kind) || !read->name || (kind == STY_KIND_DEPLOYMENT && !read->environment))
         return false;
     out->kind = kind;
     out->valid = read->valid;
-    out->value = read->valid ? read->decoded.value : NULL;
-    out->marks = read->decoded.marks;
+    sty_document_adopt(out, catalog->arena, &read->decoded);
     out->key = read->name;
     if (kind == STY_KIND_DEPLOYMENT)
         out->key = sty_arena_printf(catalog->arena, "%s/%s", read->environment, read->name);
@@ -95,6 +94,9 @@ static bool read_documents(struct sty_catalog *catalog, struct sty_catalog_file 
     for (size_t i = 0; i < count; i++) {
         documents[i] = (struct sty_document){.path = file->path, .blob = file->blob, .index = (int)i};
         whole = take(catalog, &documents[i], &read[i]) && whole;
+        sty_document_pack(&documents[i], catalog->arena);
+        if (documents[i].kind == STY_KIND_DEPLOYMENT)
+            sty_document_fold(&documents[i]);
     }
     catalog->parsed += count;
     file->documents = documents;

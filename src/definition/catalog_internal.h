@@ -8,6 +8,10 @@ struct sty_chain { /* documents under one kind and key, in touched files */
     const struct sty_document *document;
     struct sty_chain *next;
 };
+struct sty_catalog_found {
+    const struct sty_document **holders;
+    size_t count;
+};
 struct sty_catalog {
     struct sty_arena *arena;
     const struct sty_snapshot *snapshot;
@@ -17,6 +21,7 @@ struct sty_catalog {
     size_t file_count, file_capacity;
     struct sty_map by_path; /* -> index into files, plus one */
     struct sty_map by_key;  /* "kind key" -> struct sty_chain */
+    struct sty_map found;   /* "kind key" -> struct sty_catalog_found: what was asked for already */
     struct sty_map changed; /* "kind key" -> struct sty_catalog_change */
     struct sty_map drivers; /* "name/version" of touched driver folders */
     struct sty_catalog_change *changes;
@@ -26,13 +31,14 @@ struct sty_catalog {
     size_t parsed;
 };
 
-const char *sty_catalog_slot(struct sty_arena *arena, enum sty_kind kind, const char *key);
+char *sty_catalog_slot(enum sty_kind kind, const char *key); /* malloc'd */
 void sty_catalog_note_change(struct sty_catalog *catalog, enum sty_kind kind, const char *key);
 /* The touched file of that path; NULL: the commit did not touch it. */
 const struct sty_catalog_file *sty_catalog_touched(const struct sty_catalog *catalog, const char *path);
 /* Read one touched file; gone when entry is NULL. */
 int sty_catalog_touch(struct sty_catalog *catalog, const char *path, const struct sty_entry *entry,
                       struct sty_error *err);
-/* All documents under the kind and key of `like`, in touched files and in those of the store that still count. */
-int sty_catalog_holders(const struct sty_document ***out, size_t *count, const struct sty_catalog *catalog,
+/* All documents under the kind and key of `like`, in touched files and in those of the store that still count. Looked up
+ * once. */
+int sty_catalog_holders(const struct sty_catalog_found **out, const struct sty_catalog *catalog,
                         const struct sty_document *like, struct sty_error *err);

@@ -48,7 +48,7 @@ void sty_problems_sort(struct sty_problems *problems);
  * and its own text is not what the value prints as (1.10): whoever wants a string takes that.
  */
 struct sty_decoded {
-    json_t *value; /* NULL: could not be decoded; owned by the arena */
+    json_t *value; /* NULL: could not be decoded; value and marks are ended by the arena, unless taken */
     json_t *marks;
     int line; /* where the document begins */
 };
@@ -106,17 +106,24 @@ struct sty_document {
     int index;          /* in its file, from 0 */
     bool valid;         /* no mistake in it */
     bool stale;         /* its file cannot be read now: this is what was last read from it */
-    json_t *value;      /* decoded, with defaults; NULL when not valid */
+    json_t *value;      /* decoded, with defaults; NULL when not valid, or folded */
     json_t *marks;
+    const char *text; /* value and marks as one JSON text, as the store keeps them; NULL: not made, or not valid */
+    bool owned;       /* value and marks end with the arena */
 };
-/* value, marks as one JSON text (for the store) and back. Text: malloc'd. */
-char *sty_document_pack(const struct sty_document *document);
-int sty_document_unpack(struct sty_document *document, struct sty_arena *arena, const char *text,
-                        struct sty_error *err);
+/* Make `text`, in arena, where there is a value and it was not made yet. */
+void sty_document_pack(struct sty_document *document, struct sty_arena *arena);
+/*
+ * Drop value and marks where `text` is kept: ten thousand documents fit into memory. What was read from the document is
+ * gone with them, but for what somebody holds a reference to. Like an Instance's fold, it changes no meaning.
+ */
+void sty_document_fold(const struct sty_document *document);
+/* value and marks of a folded document again; `arena` ends them. STY_INVALID: `text` is not what was packed. */
+int sty_document_open(struct sty_document *document, struct sty_arena *arena, struct sty_error *err);
 
 /*
  * What the last walk knew (the ledger's `documents`, behind functions so that this stage needs no ledger). All NULL:
- * nothing is known, the whole tree is read. Documents come unpacked, in `arena`.
+ * nothing is known, the whole tree is read. Documents come in `arena`, and may come folded.
  */
 struct sty_document_store {
     void *self;
@@ -150,10 +157,14 @@ int sty_catalog_load(struct sty_catalog **out, struct sty_arena *arena, const st
 
 const struct sty_snapshot *sty_catalog_snapshot(const struct sty_catalog *catalog);
 
-/* The one document under kind and key; NULL in *out when there is none, or when it stands twice (*twice). */
+/*
+ * The one document under kind and key; NULL in *out when there is none, or when it stands twice (*twice). It is open
+ * until somebody folds it; asked again, it is the same one.
+ */
 int sty_catalog_find(const struct sty_document **out, bool *twice, const struct sty_catalog *catalog,
                      enum sty_kind kind, const char *key, struct sty_error *err);
-/* All of a kind, ordered by key; for deployments, of one environment (NULL: of all). Array and documents in the arena. */
+/* All of a kind, ordered by key; for deployments, of one environment (NULL: of all), and folded: their keys are what
+ * they are listed for. Array and documents in the arena. */
 int sty_catalog_list(const struct sty_document ***out, size_t *count, const struct sty_catalog *catalog,
                      enum sty_kind kind, const char *environment, struct sty_error *err);
 

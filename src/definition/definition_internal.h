@@ -39,6 +39,9 @@ const char *sty_yaml_explain(struct sty_arena *arena, const struct sty_stream *s
 /* The value of a plain scalar by the YAML 1.2 core schema; NULL with *why where it cannot be one. */
 json_t *sty_core_value(const struct sty_node *node, const char **why);
 
+/* Take what was decoded: the marks, and the value where the document is valid. */
+void sty_document_adopt(struct sty_document *document, struct sty_arena *arena, struct sty_decoded *decoded);
+
 /* The schema embedded as schemas/<name>.json; NULL: none. */
 const json_t *sty_schema_get(const char *name);
 

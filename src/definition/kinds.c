@@ -99,30 +99,3 @@ void sty_driver_read(struct sty_driver *out, const struct sty_document *document
         .document = document,
     };
 }
-
-char *sty_document_pack(const struct sty_document *document)
-{
-    json_auto_t *both = json_object();
-    json_object_set(both, "value", document->value);
-    json_object_set(both, "marks", document->marks);
-    return json_dumps(both, JSON_COMPACT);
-}
-
-static void release(void *json)
-{
-    json_decref(json);
-}
-
-int sty_document_unpack(struct sty_document *document, struct sty_arena *arena, const char *text, struct sty_error *err)
-{
-    json_t *both = NULL;
-    if (sty_json_parse(&both, text, strlen(text), err) < 0)
-        return sty_error_wrap(err, "stored document %s", document->path);
-    sty_arena_own(arena, both, release);
-    document->value = json_object_get(both, "value");
-    document->marks = json_object_get(both, "marks");
-    if (document->kind == STY_KIND_DRIVER)
-        document->folder =
-            sty_arena_strndup(arena, document->path, (size_t)(strrchr(document->path, '/') - document->path));
-    return 0;
-}

@@ -17,10 +17,9 @@ static bool still_counts(const struct sty_catalog *catalog, struct sty_document 
     return row->stale;
 }
 
-int sty_catalog_holders(const struct sty_document ***out, size_t *count, const struct sty_catalog *catalog,
+static int find_holders(struct sty_catalog_found *out, const struct sty_catalog *catalog, const char *slot,
                         const struct sty_document *like, struct sty_error *err)
 {
-    const char *slot = sty_catalog_slot(catalog->arena, like->kind, like->key);
     const struct sty_chain *chain = sty_map_get(&catalog->by_key, slot);
     const struct sty_document asked = {.kind = like->kind, .key = like->key};
     struct sty_document *rows = NULL;
@@ -36,20 +35,37 @@ int sty_catalog_holders(const struct sty_document ***out, size_t *count, const s
     for (size_t i = 0; i < row_count; i++)
         if (still_counts(catalog, &rows[i]))
             holders[n++] = &rows[i];
-    *out = holders;
-    *count = n;
+    *out = (struct sty_catalog_found){holders, n};
+    return 0;
+}
+
+int sty_catalog_holders(const struct sty_catalog_found **out, const struct sty_catalog *catalog,
+                        const struct sty_document *like, struct sty_error *err)
+{
+    sty_auto_free char *slot = sty_catalog_slot(like->kind, like->key);
+    struct sty_catalog_found *found = sty_map_get(&catalog->found, slot);
+    if (!found) {
+        found = sty_arena_alloc(catalog->arena, sizeof *found);
+        if (find_holders(found, catalog, slot, like, err) < 0)
+            return -1;
+        sty_map_set(&((struct sty_catalog *)catalog)->found, slot, found);
+    }
+    *out = found;
     return 0;
 }
 
 int sty_catalog_find(const struct sty_document **out, bool *twice, const struct sty_catalog *catalog,
                      enum sty_kind kind, const char *key, struct sty_error *err)
 {
-    const struct sty_document like = {.kind = kind, .key = key}, **holders = NULL;
-    size_t count = 0;
-    if (sty_catalog_holders(&holders, &count, catalog, &like, err) < 0)
+    const struct sty_document like = {.kind = kind, .key = key};
+    const struct sty_catalog_found *found = NULL;
+    if (sty_catalog_holders(&found, catalog, &like, err) < 0)
         return -1;
-    *twice = count > 1;
-    *out = count == 1 ? holders[0] : NULL;
+    const struct sty_document *one = found->count == 1 ? found->holders[0] : NULL;
+    if (one && sty_document_open((struct sty_document *)one, catalog->arena, err) < 0)
+        return -1;
+    *twice = found->count > 1;
+    *out = one;
     return 0;
 }
 
@@ -126,6 +142,9 @@ static int list_kind(struct list *out, const struct sty_catalog *catalog, enum s
                 list.items[list.count++] = &file->documents[i];
     }
     settle(&list);
+    for (size_t i = 0; kind != STY_KIND_DEPLOYMENT && i < list.count; i++)
+        if (sty_document_open((struct sty_document *)list.items[i], catalog->arena, err) < 0)
+            return -1;
     *out = list;
     return 0;
 }

@@ -41,9 +41,10 @@ static const char *name_at(struct sty_arena *arena, const struct sty_node *node)
     return text ? sty_arena_strdup(arena, node->text) : NULL;
 }
 
-static void release(void *json)
+static void release(void *decoded)
 {
-    json_decref(json);
+    json_decref(((struct sty_decoded *)decoded)->value);
+    json_decref(((struct sty_decoded *)decoded)->marks);
 }
 
 static void read_names(struct sty_stream_document *out, struct sty_arena *arena, const struct sty_node *root, int row)
@@ -100,12 +101,10 @@ static void decode_one(struct sty_stream_document *out, const struct sty_node *r
                                     .root = sty_schema_get(schema ? schema : kinds[row].schema),
                                     .marks = json_object(),
                                     .pointer = STY_STR_INIT};
-    sty_arena_own(problems->arena, decoding.marks, release);
+    sty_arena_own(problems->arena, &out->decoded, release);
     out->decoded.marks = decoding.marks;
     out->decoded.value = sty_schema_decode(&decoding, root, decoding.root);
     sty_str_clear(&decoding.pointer);
-    if (out->decoded.value)
-        sty_arena_own(problems->arena, out->decoded.value, release);
     out->valid = out->decoded.value && decoding.mistakes == 0;
 }
 

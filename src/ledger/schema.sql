@@ -126,7 +126,7 @@ CREATE TABLE requests (
 ) STRICT;
 CREATE INDEX requests_pending ON requests (seq) WHERE state = 'pending';
 
--- What an approval or a trailer lets pass: a remediation's or plan's digest, or a budget until it is used up.
+-- What lets a remediation pass, by its digest; request: who approved it, or the commit whose trailer covers its budget.
 CREATE TABLE approvals (digest TEXT PRIMARY KEY, request TEXT NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
 CREATE TABLE drift (

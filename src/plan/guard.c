@@ -52,14 +52,18 @@ static void guard_work(struct sty_plan_work *work, struct sty_plan_item *item)
     if (t->unfinished)
         sty_plan_block(work, item, "waiting", NULL, "%s", t->unfinished);
     if (t->suspended)
-        sty_plan_block(work, item, "suspended", "styrmin resume", "%s", t->suspended);
+        sty_plan_block(work, item, "suspended",
+                       t->suspended_in_git ? "suspend: false in the Deployment"
+                                           : sty_arena_printf(work->arena, "styrmin resume %s -m REASON", item->name),
+                       "%s", t->suspended);
     if (item->environment->observe)
         sty_plan_block(work, item, "observed", "mode: enforce in the Environment", "environment %s is only observed",
                        t->names.environment);
     if (t->desired && t->quarantined && strcmp(t->quarantined, sty_instance_digest(t->desired)) == 0)
-        sty_plan_block(work, item, "quarantined",
-                       sty_arena_printf(work->arena, "change it with a commit, or: styrmin retry %s", item->name),
-                       "this Instance was tried and failed");
+        sty_plan_block(
+            work, item, "quarantined",
+            sty_arena_printf(work->arena, "change it with a commit, or: styrmin retry %s -m REASON", item->name),
+            "this Instance was tried and failed");
     if (t->desired && t->driver_changed)
         guard_driver(work, item);
     guard_downgrade(work, item);
@@ -79,8 +83,8 @@ void sty_plan_guard(struct sty_plan_work *work, struct sty_plan_item *item)
     if (item->kind != STY_REMEDY_NONE)
         guard_work(work, item);
     else if (t->pinned && t->git_wants && t->desired && strcmp(t->git_wants, sty_instance_digest(t->desired)) != 0)
-        sty_plan_block(work, item, "pinned", sty_arena_printf(work->arena, "styrmin resume %s", item->name), "%s",
-                       t->pinned);
+        sty_plan_block(work, item, "pinned", sty_arena_printf(work->arena, "styrmin resume %s -m REASON", item->name),
+                       "%s", t->pinned);
 }
 
 /* ---- classes: which kinds a rule is about ---- */
@@ -109,9 +113,10 @@ static int review(struct sty_plan_work *work, struct sty_plan_item *item, struct
     if (lookup->approved(lookup->self, &item->approved, item->made->digest, err) < 0 ||
         lookup->shown(lookup->self, &item->made->shown, item->made->digest, err) < 0)
         return -1;
-    item->made->shown = item->made->shown || item->approved;
+    item->made->shown = item->made->shown || item->approved == STY_PLAN_APPROVED;
     if (item->environment->review_required && !item->made->shown && !by_hand(item->target))
-        sty_plan_block(work, item, "review", sty_arena_printf(work->arena, "styrmin approve %s", item->made->digest),
+        sty_plan_block(work, item, "review",
+                       sty_arena_printf(work->arena, "styrmin approve %s -m REASON", item->made->digest),
                        "this remediation was on no pull request");
     return 0;
 }
@@ -146,26 +151,35 @@ static int64_t limit_of(int64_t number, bool percent, int64_t active)
     return part < 1 ? 1 : part;
 }
 
+static void grant(struct sty_plan_work *work, const struct sty_plan_environment *env, enum class class)
+{
+    for (size_t i = 0; i < work->count; i++)
+        work->items[i].granted = work->items[i].granted || counts(&work->items[i], env, class);
+}
+
 static void spend(struct sty_plan_work *work, const struct sty_plan_environment *env, enum class class)
 {
     bool deletes = class == CLASS_DELETE;
     int64_t limit = deletes ? limit_of(env->budget.deletes, env->budget.deletes_percent, env->active)
                             : limit_of(env->budget.changes, env->budget.changes_percent, env->active);
     int64_t allowed = deletes ? env->allow_deletes : env->allow_changes, count = 0;
-    if (allowed > limit)
-        limit = allowed;
     for (size_t i = 0; i < work->count; i++)
         count += counts(&work->items[i], env, class);
+    if (count > limit && count <= allowed) {
+        grant(work, env, class);
+        return;
+    }
+    limit = allowed > limit ? allowed : limit;
     const char *word = deletes ? "delete" : "change";
     for (size_t i = 0; count > limit && i < work->count; i++) {
         struct sty_plan_item *item = &work->items[i];
         if (counts(item, env, class) && !item->block.reason)
-            sty_plan_block(
-                work, item, "guard",
-                sty_arena_printf(work->arena,
-                                 "styrmin approve %s, or a commit with the trailer Styrmin-Allow: %s=%" PRId64,
-                                 item->made->digest, word, count),
-                "%" PRId64 " to %s in %s, its budget is %" PRId64, count, word, env->name, limit);
+            sty_plan_block(work, item, "guard",
+                           sty_arena_printf(
+                               work->arena,
+                               "styrmin approve %s -m REASON, or a commit with the trailer Styrmin-Allow: %s=%" PRId64,
+                               item->made->digest, word, count),
+                           "%" PRId64 " to %s in %s, its budget is %" PRId64, count, word, env->name, limit);
     }
 }
 

@@ -151,7 +151,7 @@ static bool may_heal(const struct sty_plan_item *item)
 static void put_blocked(struct sty_plan *plan, const struct sty_plan_item *item)
 {
     plan->blocked[plan->blocked_count++] = (struct sty_plan_blocked){
-        item->target, item->name, item->kind, item->made ? item->made->digest : NULL, item->block};
+        item->target, item->name, item->kind, item->made ? item->made->digest : NULL, item->block, item->granted};
 }
 
 /* Sort what was found into the plan; heals are built only now, when it is known what else does not start. */
@@ -175,6 +175,15 @@ static void collect(struct sty_plan *plan, struct sty_plan_work *work)
         else if (item->target->wanted && !item->block.reason)
             plan->unchanged++;
     }
+}
+
+static void collect_handovers(struct sty_plan *plan, const struct sty_plan_work *work)
+{
+    plan->handovers = sty_arena_alloc(plan->arena, (work->take_count + 1) * sizeof(*plan->handovers));
+    for (size_t i = 0; i < work->take_count; i++)
+        if (sty_plan_starts(work->takes[i].taker))
+            plan->handovers[plan->handover_count++] =
+                (struct sty_plan_handover){work->takes[i].taker->target, work->takes[i].id};
 }
 
 /* Items are in the order of their targets. */
@@ -234,6 +243,7 @@ int sty_plan_make(struct sty_plan **out, const struct sty_plan_input *input, str
     int failed = think(&work, err);
     if (failed == 0) {
         collect(plan, &work);
+        collect_handovers(plan, &work);
         digest_plan(plan, &work);
     }
     forget(&work);

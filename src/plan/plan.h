@@ -56,7 +56,7 @@ enum sty_plan_wish {
     STY_PLAN_TABLE,
     STY_PLAN_HEAL,   /* where the table has nothing to do, or it is blocked: re-apply `drifted` */
     STY_PLAN_ADOPT,  /* make the desired Instance active, touching nothing */
-    STY_PLAN_RELEASE /* forget, touching nothing */
+    STY_PLAN_RELEASE /* forget, touching nothing: by hand, or as the cluster is not ours any more */
 };
 
 struct sty_plan_target {
@@ -75,6 +75,7 @@ struct sty_plan_target {
     bool retain, allow_downgrade;
     const json_t *depends_on;    /* names in the same environment and cluster; of a removed target: as last read */
     const char *suspended;       /* why, by whom; NULL: not suspended */
+    bool suspended_in_git;       /* by its document, which no `resume` undoes */
     const char *pinned;          /* "pinned to 3fa9c1 by anna: ..."; NULL: no pin */
     const char *git_wants;       /* with a pin: the digest git would have; may be NULL */
     const char *quarantined;     /* digest that failed; may be NULL */
@@ -104,6 +105,11 @@ struct sty_plan_owner {
     const char *target; /* NULL: nobody */
     bool holds;
 };
+enum sty_plan_approval {
+    STY_PLAN_UNAPPROVED,
+    STY_PLAN_GRANTED, /* its budget, by the trailer of an earlier commit; it had to wait for something else */
+    STY_PLAN_APPROVED /* by somebody */
+};
 /* What has to be looked up. Texts are borrowed until the next call of the same function. Targets by full name. */
 struct sty_plan_lookup {
     void *self;
@@ -111,8 +117,8 @@ struct sty_plan_lookup {
     int (*other)(void *self, struct sty_plan_other *out, const char *target, struct sty_error *err);
     /* Who depends on it, NULL-terminated; those in the walk are judged by their facts instead. */
     int (*dependents)(void *self, const char *const **out, const char *target, struct sty_error *err);
-    /* Has someone approved this remediation, alone or in a plan? Was it shown on a pull request? */
-    int (*approved)(void *self, bool *out, const char *digest, struct sty_error *err);
+    /* What lets this remediation pass? Was it shown on a pull request? */
+    int (*approved)(void *self, enum sty_plan_approval *out, const char *digest, struct sty_error *err);
     int (*shown)(void *self, bool *out, const char *digest, struct sty_error *err);
 };
 
@@ -144,6 +150,12 @@ struct sty_plan_blocked {
     enum sty_remedy kind; /* STY_REMEDY_NONE: not known */
     const char *digest;   /* of the remediation that would be; NULL: none could be made */
     struct sty_plan_block why;
+    bool granted; /* a trailer covers it: to be remembered until it starts */
+};
+/* A resource goes from one target to another: the row moves, the thing stays. */
+struct sty_plan_handover {
+    const struct sty_plan_target *to;
+    const char *id;
 };
 struct sty_plan {
     struct sty_arena *arena; /* owns everything below */
@@ -156,6 +168,9 @@ struct sty_plan {
     /* Desired differs from active in its digest alone: to be recorded as active, without a remediation. */
     const struct sty_plan_target **restamped;
     size_t restamped_count;
+    /* To be recorded before anything starts, so that whoever gives first is known to have nothing left. */
+    struct sty_plan_handover *handovers;
+    size_t handover_count;
     size_t unchanged; /* wanted, and nothing to do */
 };
 

@@ -18,7 +18,8 @@ struct sty_plan_item {
     struct sty_plan_block block;
     struct sty_plan_item **before; /* in the walk, to be done first; NULL-terminated */
     struct sty_plan_remediation *made;
-    bool approved;
+    enum sty_plan_approval approved;
+    bool granted; /* more than the budget, covered by a trailer */
 };
 struct sty_plan_take { /* an id goes from one target to another */
     struct sty_plan_item *taker, *giver;

@@ -223,7 +223,7 @@ static char *reason_text(const struct build *build)
     case STY_REMEDY_ADOPT:
         return sty_strdup("adopted by hand");
     case STY_REMEDY_RELEASE:
-        return sty_strdup(build->item->target->wish == STY_PLAN_RELEASE ? "released by hand" : "deletion: retain");
+        return sty_strdup(build->item->target->wish == STY_PLAN_RELEASE ? "released" : "deletion: retain");
     }
     return sty_strdup("git does not want it");
 }

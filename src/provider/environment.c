@@ -4,10 +4,9 @@
  * through, so that a run does not depend on who started Styrmin, and no token of ours leaks.
  */
 #include "provider/provider_internal.h"
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include "base/process.h"
 
 static void wipe(void *text)
 {
@@ -34,10 +33,20 @@ static int fill_entry(char **out, struct sty_arena *arena, const struct sty_host
     return 0;
 }
 
-static const char *home(void)
+/* Not our own HOME: cron, a shell and sudo have different ones. */
+static const char *home_of(struct sty_arena *arena, const char *user)
 {
-    const char *given = getenv("HOME");
-    return given && *given == '/' ? given : "/";
+    struct sty_user found;
+    struct sty_error ignored;
+    return sty_user_find(&found, user, &ignored) < 0 ? "/" : sty_arena_strdup(arena, found.home);
+}
+
+json_t *sty_environment_of(struct sty_arena *arena, const json_t *env, const char *user)
+{
+    json_t *out = env ? json_copy((json_t *)env) : json_object();
+    if (user && !json_object_get(out, "HOME"))
+        json_object_set_new(out, "HOME", sty_json_string(home_of(arena, user)));
+    return out;
 }
 
 int sty_environment_make(char ***out, struct sty_arena *arena, const struct sty_host *host, const json_t *env,
@@ -46,7 +55,7 @@ int sty_environment_make(char ***out, struct sty_arena *arena, const struct sty_
     const struct {
         const char *name, *value;
     } given[] = {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
-                 {"HOME", home()},
+                 {"HOME", home_of(arena, NULL)},
                  {"LANG", "C.UTF-8"}};
     size_t count = 0;
     const char **names = sty_json_keys(arena, env);

@@ -78,7 +78,8 @@ static int status_of(struct sty_launch_status *out, const struct managed *manage
 static int record_make(json_t **out, char ***environment, const struct managed *managed, struct sty_error *err)
 {
     char digest[STY_DIGEST_SIZE] = "";
-    const json_t *env = json_object_get(managed->spec, "env");
+    const char *user = sty_json_text(managed->spec, "user", NULL);
+    json_auto_t *env = sty_environment_of(managed->arena, json_object_get(managed->spec, "env"), user);
     if (sty_environment_make(environment, managed->arena, managed->call->host, env, err) < 0)
         return -1;
     if (sty_env_secret(env) && sty_environment_digest(digest, managed->call, *environment, err) < 0)

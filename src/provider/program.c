@@ -2,7 +2,8 @@
 /*
  * A driver's program that runs to its end. One that changes something starts through the launcher under a token that
  * follows from its resource: whoever comes after a crash ends what still runs before it begins again. One that only
- * looks runs as our child, unless it is to run as another user, which the launcher does.
+ * looks runs as our child, unless it is to run as another user, which the launcher does. A daemon that it made when all
+ * went well stays: that is how containers are started.
  */
 #include "provider/provider_internal.h"
 #include <ctype.h>
@@ -174,7 +175,8 @@ static int run_launched(struct sty_program_result *out, const struct sty_program
                                          .directory = prepared->directory,
                                          .user = program->user,
                                          .output = output,
-                                         .output_limit = OUTPUT_LIMIT};
+                                         .output_limit = OUTPUT_LIMIT,
+                                         .leaves_daemons = true};
     if (sty_directory_make(directory, 0700, err) < 0 || launch_and_wait(&result, program, &spec, err) < 0)
         return -1;
     *out = result;

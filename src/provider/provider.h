@@ -34,6 +34,8 @@ int sty_text_fill(char **out, const struct sty_host *host, const json_t *text, s
  */
 int sty_environment_make(char ***out, struct sty_arena *arena, const struct sty_host *host, const json_t *env,
                          struct sty_error *err);
+/* `env` for a program that runs as `user` (NULL: as ourselves): with that user's HOME. A new reference. */
+json_t *sty_environment_of(struct sty_arena *arena, const json_t *env, const char *user);
 /* An argv whose relative first word and "./" words are made absolute below the driver's files. In `arena`. */
 int sty_argv_make(char ***out, struct sty_arena *arena, const struct sty_provider_call *call, const json_t *argv,
                   struct sty_error *err);

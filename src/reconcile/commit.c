@@ -9,10 +9,12 @@
 
 #include "report/report.h"
 
-/* Heals, restores and what a person asked for belong to no commit's outcome; a retry belongs to what it tries again. */
+/* Heals, restores and what a person asked for belong to no commit's outcome; a retry, or what was in the way and is
+ * taken over, belongs to what it tries again. */
 #define OF_COMMIT                                                                                                      \
-    "commit_oid = ? AND kind NOT IN ('heal', 'restore') AND (request IS NULL OR EXISTS (SELECT 1 FROM requests q WHERE" \
-    " q.id = request AND q.kind = 'retry'))"
+    "commit_oid = ? AND kind NOT IN ('heal', 'restore') AND (request IS NULL OR EXISTS (SELECT 1 FROM requests q "     \
+    "WHERE"                                                                                                            \
+    " q.id = request AND q.kind IN ('retry', 'adopt')))"
 
 struct standing {
     int64_t begun, waiting, failed, succeeded;
@@ -35,14 +37,21 @@ static int count(struct standing *out, struct sty_ledger *ledger, const char *oi
     return 0;
 }
 
-/* Does anything of it wait for a person, or for another target? What is only held back on purpose does not count. */
+/* Does it wait for a person, or for another target? What is only held back on purpose does not count. */
+static bool waits(const json_t *entry)
+{
+    static const char *const reasons[] = {"guard", "review", "claim", "mistake", "dependency", "waiting"};
+    for (size_t i = 0; i < STY_COUNT(reasons); i++)
+        if (sty_streq(sty_json_text(entry, "reason", ""), reasons[i]))
+            return true;
+    return false;
+}
+
 static bool is_blocked(const json_t *blocked)
 {
-    static const char *const waits[] = {"guard", "review", "claim", "mistake", "dependency", "waiting"};
     for (size_t i = 0; i < json_array_size(blocked); i++)
-        for (size_t w = 0; w < STY_COUNT(waits); w++)
-            if (sty_streq(sty_json_text(json_array_get(blocked, i), "reason", ""), waits[w]))
-                return true;
+        if (waits(json_array_get(blocked, i)))
+            return true;
     return false;
 }
 
@@ -54,6 +63,94 @@ static const char *state_of(const struct standing *s, bool blocked)
         return "blocked";
     return s->succeeded ? "succeeded" : "unchanged";
 }
+
+/* ---- what its walk found ---- */
+
+/* Its own remediation of that target says how it stands: that it failed, or is not finished, is not said twice. */
+static int is_said(bool *out, struct sty_ledger *ledger, const char *oid, const json_t *entry, struct sty_error *err)
+{
+    const char *reason = sty_json_text(entry, "reason", "");
+    int64_t own = 0;
+    *out = false;
+    if (!sty_streq(reason, "quarantined") && !sty_streq(reason, "waiting"))
+        return 0;
+    if (sty_ledger_number(&own, ledger, err,
+                          "SELECT count(*) FROM remediations WHERE " OF_COMMIT " AND state <> 'superseded' AND cluster"
+                          " || '/' || environment || '/' || deployment = ?",
+                          "ss", oid, sty_json_text(entry, "target", "")) < 0)
+        return -1;
+    *out = own > 0;
+    return 0;
+}
+
+static json_t *of_target(const json_t *blocked, const json_t *target)
+{
+    for (size_t i = 0; i < json_array_size(blocked); i++)
+        if (json_equal(json_object_get(json_array_get(blocked, i), "target"), target))
+            return json_array_get(blocked, i);
+    return NULL;
+}
+
+static int findings(json_t **out, struct sty_ledger *ledger, const char *oid, const json_t *blocked,
+                    const json_t *before, struct sty_error *err)
+{
+    json_auto_t *kept = json_array();
+    for (size_t i = 0; i < json_array_size(blocked); i++) {
+        json_t *entry = json_array_get(blocked, i);
+        bool said = false;
+        if (sty_json_bool(entry, "own", false))
+            entry = of_target(before, json_object_get(entry, "target"));
+        if (!entry)
+            continue;
+        if (is_said(&said, ledger, oid, entry, err) < 0)
+            return -1;
+        if (!said)
+            json_array_append(kept, entry);
+    }
+    *out = json_incref(kept);
+    return 0;
+}
+
+static json_t *waiting_of(const json_t *blocked)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < json_array_size(blocked); i++)
+        if (waits(json_array_get(blocked, i)))
+            json_array_append(list, json_array_get(blocked, i));
+    return list;
+}
+
+/* Held back or let go by hand later is no other outcome of the commit; what it waits for is. */
+static bool is_news(const json_t *before, const json_t *now)
+{
+    json_auto_t *old = waiting_of(before), *fresh = waiting_of(now);
+    return !json_equal(old, fresh);
+}
+
+int sty_commit_findings(struct sty_ledger *ledger, const char *oid, const json_t *blocked, const char *plan,
+                        struct sty_error *err)
+{
+    json_auto_t *row = NULL, *before = NULL, *found = NULL;
+    int64_t planned = 0;
+    if (sty_ledger_row(&row, ledger, err, "SELECT blocked FROM commits WHERE oid = ?", "s", oid) < 0 ||
+        sty_ledger_number(&planned, ledger, err,
+                          "SELECT count(*) FROM remediations WHERE " OF_COMMIT " AND state = 'planned'", "s", oid) < 0)
+        return -1;
+    const char *text = sty_json_text(row, "blocked", "[]");
+    if (sty_json_parse(&before, text, strlen(text), err) < 0)
+        return sty_error_wrap(err, "ledger: commit %.12s", oid);
+    if (findings(&found, ledger, oid, blocked, before, err) < 0)
+        return -1;
+    bool news = planned || is_news(before, found);
+    if (!news && sty_json_text(row, "blocked", NULL))
+        return 0;
+    return sty_ledger_exec(ledger, err,
+                           "UPDATE commits SET blocked = ?1, plan = CASE WHEN plan IS NULL OR ?2 THEN ?3 ELSE plan END,"
+                           " state = CASE WHEN ?4 THEN 'running' ELSE state END WHERE oid = ?5",
+                           "jbsbs", found, planned > 0, plan, news, oid);
+}
+
+/* ---- how it stands ---- */
 
 int sty_commit_settle(struct sty_ledger *ledger, const char *oid, bool pause, struct sty_error *err)
 {
@@ -100,8 +197,8 @@ int sty_commit_ended(struct sty_ledger *ledger, const json_t *remediation, void 
     if (!own)
         return sty_report_remediation(ledger, remediation, err);
     if (take_refusal(ledger, remediation, err) < 0 ||
-        sty_ledger_exec(ledger, err, "UPDATE commits SET state = 'running' WHERE oid = ? AND state <> 'superseded'", "s",
-                        oid) < 0)
+        sty_ledger_exec(ledger, err, "UPDATE commits SET state = 'running' WHERE oid = ? AND state <> 'superseded'",
+                        "s", oid) < 0)
         return -1;
     return sty_commit_settle(ledger, oid, false, err);
 }

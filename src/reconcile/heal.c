@@ -36,6 +36,28 @@ static int find_targets(json_t **out, const struct sty_installation *installatio
     return 0;
 }
 
+/* Whoever names a target that nothing may start on is told; a pass over all of them leaves such out. */
+static int refuse_held(const struct pass *pass, struct sty_error *err)
+{
+    for (size_t i = 0; i < json_array_size(pass->targets); i++) {
+        json_auto_t *row = NULL;
+        if (sty_ledger_row(&row, pass->installation->ledger, err,
+                           "SELECT cluster || '/' || environment || '/' || deployment AS name, environment,"
+                           " coalesce(policy ->> 'observe', 0) AS observed FROM targets WHERE id = ?1 AND (observed OR"
+                           " policy ->> 'suspend' IS NOT NULL OR coalesce(suspended_until, 0) > ?2)",
+                           "ii", json_integer_value(json_array_get(pass->targets, i)),
+                           sty_ledger_now(pass->installation->ledger)) < 0)
+            return -1;
+        if (row && sty_json_int(row, "observed", 0))
+            return sty_error_set(err, STY_USAGE, "%s: environment %s is only observed: nothing is healed in it",
+                                 sty_json_text(row, "name", ""), sty_json_text(row, "environment", ""));
+        if (row)
+            return sty_error_set(err, STY_USAGE, "%s is suspended: nothing is healed; `styrmin explain %s` says why",
+                                 sty_json_text(row, "name", ""), sty_json_text(row, "name", ""));
+    }
+    return 0;
+}
+
 static int look(json_t **out, struct pass *pass, bool record, struct sty_error *err)
 {
     size_t count = json_array_size(pass->targets);
@@ -56,14 +78,15 @@ static json_t *wishes_of(const json_t *drift)
     json_t *wishes = json_array();
     const json_t *deployments = json_object_get(drift, "deployments");
     for (size_t i = 0; i < json_array_size(deployments); i++) {
-        const json_t *deployment = json_array_get(deployments, i), *resources = json_object_get(deployment, "resources");
+        const json_t *deployment = json_array_get(deployments, i),
+                     *resources = json_object_get(deployment, "resources");
         json_auto_t *drifted = json_array();
         for (size_t r = 0; r < json_array_size(resources); r++)
             if (sty_json_bool(json_array_get(resources, r), "heal", false))
                 json_array_append(drifted, json_object_get(json_array_get(resources, r), "id"));
         if (json_array_size(drifted) && !sty_json_bool(deployment, "busy", false))
-            json_array_append_new(wishes, json_pack("{s:O, s:O}", "target", json_object_get(deployment, "id"), "drifted",
-                                                    drifted));
+            json_array_append_new(
+                wishes, json_pack("{s:O, s:O}", "target", json_object_get(deployment, "id"), "drifted", drifted));
     }
     return wishes;
 }
@@ -72,8 +95,7 @@ static int close_all(struct pass *pass, const json_t *wishes, struct sty_error *
 {
     sty_auto_ptr(walk) walk = NULL;
     struct sty_walk_options options = {.wishes = wishes};
-    if (sty_walk_make(&walk, pass->installation, &options, err) < 0 ||
-        sty_walk_write(walk, err) < 0)
+    if (sty_walk_make(&walk, pass->installation, &options, err) < 0 || sty_walk_write(walk, err) < 0)
         return -1;
     return sty_engine_run(&pass->world, pass->installation->parallelism, err);
 }
@@ -160,6 +182,8 @@ int sty_reconcile_drift(struct sty_outcome *out, const struct sty_installation *
     json_auto_t *drift = NULL;
     sty_run_world_init(&pass.world, installation);
     if (wish->targets && wish->targets[0] && find_targets(&pass.targets, installation, wish->targets, err) < 0)
+        return -1;
+    if (wish->heal && refuse_held(&pass, err) < 0)
         return -1;
     if (sty_run_host_open(&pass.host, &pass.world, err) < 0 || look(&drift, &pass, wish->heal, err) < 0)
         return -1;

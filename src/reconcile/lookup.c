@@ -85,17 +85,20 @@ static int dependents(void *self, const char *const **out, const char *target, s
     return 0;
 }
 
-static int approved(void *self, bool *out, const char *digest, struct sty_error *err)
+static int approved(void *self, enum sty_plan_approval *out, const char *digest, struct sty_error *err)
 {
     struct sty_walk *walk = self;
-    int64_t count = 0;
-    *out = walk->whole_approved;
+    json_auto_t *row = NULL;
+    *out = walk->whole_approved ? STY_PLAN_APPROVED : STY_PLAN_UNAPPROVED;
     if (walk->no_approvals || walk->whole_approved)
         return 0;
-    if (sty_ledger_number(&count, walk->ledger, err, "SELECT count(*) FROM approvals WHERE digest = ?", "s", digest) <
-        0)
+    if (sty_ledger_row(&row, walk->ledger, err,
+                       "SELECT EXISTS (SELECT 1 FROM requests q WHERE q.id = request) AS by_hand FROM approvals WHERE"
+                       " digest = ?",
+                       "s", digest) < 0)
         return -1;
-    *out = count > 0;
+    if (row)
+        *out = sty_json_int(row, "by_hand", 0) ? STY_PLAN_APPROVED : STY_PLAN_GRANTED;
     return 0;
 }
 

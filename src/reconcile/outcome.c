@@ -28,13 +28,16 @@ void sty_outcome_clear(struct sty_outcome *outcome)
 static int moved(json_t **out, struct sty_ledger *ledger, int64_t event, struct sty_error *err)
 {
     json_auto_t *rows = NULL;
-    if (sty_ledger_rows(&rows, ledger, err,
-                        "SELECT r.id, " TARGET_NAME("r") " AS target, r.deployment, r.kind, r.state, r.error,"
-                        " r.commit_oid, r.wait_reason, r.due, coalesce(r.finished_at - r.started_at, 0) AS duration_ms FROM"
-                        " remediations r WHERE r.id IN (SELECT remediation FROM events WHERE seq > ? AND kind IN"
-                        " ('remediation.running', 'remediation.succeeded', 'remediation.failed', 'remediation.cancelled',"
-                        " 'remediation.waiting')) ORDER BY r.seq",
-                        "i", event) < 0)
+    if (sty_ledger_rows(
+            &rows, ledger, err,
+            "SELECT r.id, " TARGET_NAME(
+                "r") " AS target, r.deployment, r.kind, r.state, r.error,"
+                     " r.commit_oid, r.wait_reason, r.due, coalesce(r.finished_at - r.started_at, 0) AS duration_ms "
+                     "FROM"
+                     " remediations r WHERE r.id IN (SELECT remediation FROM events WHERE seq > ? AND kind IN"
+                     " ('remediation.running', 'remediation.succeeded', 'remediation.failed', 'remediation.cancelled',"
+                     " 'remediation.waiting')) ORDER BY r.seq",
+            "i", event) < 0)
         return -1;
     *out = json_incref(rows);
     return 0;
@@ -57,10 +60,11 @@ static json_t *blocked_entry(const json_t *row)
 static int read_blocked(json_t *blocked, bool *waits, struct sty_ledger *ledger, struct sty_error *err)
 {
     json_auto_t *rows = NULL;
-    if (sty_ledger_rows(&rows, ledger, err,
-                        "SELECT " TARGET_NAME("t") " AS target, t.deployment, t.environment, t.cluster, t.blocked FROM"
-                        " targets t WHERE t.unsettled = 1 AND t.blocked IS NOT NULL ORDER BY 1",
-                        "") < 0)
+    if (sty_ledger_rows(
+            &rows, ledger, err,
+            "SELECT " TARGET_NAME("t") " AS target, t.deployment, t.environment, t.cluster, t.blocked FROM"
+                                       " targets t WHERE t.unsettled = 1 AND t.blocked IS NOT NULL ORDER BY 1",
+            "") < 0)
         return -1;
     for (size_t i = 0; i < json_array_size(rows); i++) {
         json_auto_t *entry = blocked_entry(json_array_get(rows, i));
@@ -73,6 +77,22 @@ static int read_blocked(json_t *blocked, bool *waits, struct sty_ledger *ledger,
     return 0;
 }
 
+static json_t *way_on(const json_t *row)
+{
+    char at[32];
+    const char *target = sty_json_text(row, "target", "");
+    const json_t *due = json_object_get(row, "due");
+    bool waiting = sty_streq(sty_json_text(row, "state", ""), "waiting");
+    sty_auto_free char *text =
+        waiting && json_is_integer(due)
+            ? sty_sprintf("nothing: it is tried again at %s; sooner with: styrmin retry %s -m REASON",
+                          sty_time_text(at, json_integer_value(due)), target)
+        : waiting && sty_json_int(row, "doubts", 0)
+            ? sty_sprintf("look whether it happened, then say: styrmin retry %s --done -m REASON, or --again", target)
+            : sty_sprintf("a commit that changes it, or: styrmin retry %s -m REASON", target);
+    return sty_json_string(text);
+}
+
 /* Failed earlier and not put right: quarantined or tainted. */
 static int read_standing(json_t *standing, struct sty_ledger *ledger, struct sty_error *err)
 {
@@ -80,7 +100,8 @@ static int read_standing(json_t *standing, struct sty_ledger *ledger, struct sty
     if (sty_ledger_rows(
             &rows, ledger, err,
             "SELECT " TARGET_NAME("t") " AS target, t.deployment, t.environment, t.cluster, t.tainted, t.quarantined,"
-            " r.id AS remediation, r.kind, r.error, r.commit_oid AS 'commit' FROM targets t LEFT JOIN remediations r ON"
+            " r.id AS remediation, r.kind, r.state, r.due, r.error, r.commit_oid AS 'commit', (SELECT count(*) FROM marks"
+            " WHERE target = t.id AND marks.state = 'begun') AS doubts FROM targets t LEFT JOIN remediations r ON"
             " r.seq = (SELECT max(seq) FROM remediations WHERE target = t.id AND state IN ('failed', 'cancelled',"
             " 'waiting')) WHERE t.unsettled = 1 AND (t.tainted OR t.quarantined IS NOT NULL) ORDER BY 1",
             "") < 0)
@@ -89,8 +110,23 @@ static int read_standing(json_t *standing, struct sty_ledger *ledger, struct sty
         json_t *row = json_array_get(rows, i);
         json_object_set_new(row, "tainted", json_boolean(sty_json_int(row, "tainted", 0)));
         json_object_set_new(row, "quarantined", json_boolean(sty_json_text(row, "quarantined", NULL) != NULL));
+        json_object_set_new(row, "remedy", way_on(row));
+        json_object_del(row, "doubts");
         json_array_append(standing, row);
     }
+    return 0;
+}
+
+/* In the documents as they stand, also in those that this sync had no reason to look at again. */
+static int count_mistakes(int64_t *out, struct sty_ledger *ledger, const struct sty_walk *walk, struct sty_error *err)
+{
+    int64_t found = walk ? (int64_t)walk->problems.errors : 0, standing = 0;
+    if (sty_ledger_number(&standing, ledger, err,
+                          "SELECT (SELECT count(*) FROM unreadable) + (SELECT count(*) FROM documents WHERE valid = 0"
+                          " AND stale = 0)",
+                          "") < 0)
+        return -1;
+    *out = found > standing ? found : standing;
     return 0;
 }
 
@@ -124,13 +160,8 @@ int sty_outcome_sync(struct sty_outcome *out, const struct sty_installation *ins
 {
     json_auto_t *remediations = NULL, *blocked = json_array(), *standing = json_array(), *source = NULL;
     int64_t mistakes = 0;
-    if (sty_ledger_number(&mistakes, installation->ledger, err,
-                          "SELECT (SELECT count(*) FROM unreadable) + (SELECT count(DISTINCT path) FROM documents WHERE"
-                          " valid = 0 AND stale = 0)",
-                          "") < 0)
+    if (count_mistakes(&mistakes, installation->ledger, walk, err) < 0)
         return -1;
-    if (walk && (int64_t)walk->problems.errors > mistakes)
-        mistakes = (int64_t)walk->problems.errors;
     bool waits = mistakes > 0;
     if (moved(&remediations, installation->ledger, before->event, err) < 0 ||
         read_blocked(blocked, &waits, installation->ledger, err) < 0 ||
@@ -146,8 +177,7 @@ int sty_outcome_sync(struct sty_outcome *out, const struct sty_installation *ins
         json_pack("{s:s, s:O?, s:s?, s:s, s:I, s:O, s:O, s:O, s:o, s:I}", "kind", "Sync", "commit",
                   json_object_get(source, "walked"), "plan", walk ? walk->plan->digest : NULL, "state", state,
                   "duration_ms", (json_int_t)(now - before->started), "remediations", remediations, "blocked", blocked,
-                  "standing", standing, "superseded", superseded(walk), "mistakes",
-                  (json_int_t)mistakes);
+                  "standing", standing, "superseded", superseded(walk), "mistakes", (json_int_t)mistakes);
     return 0;
 }
 
@@ -169,8 +199,8 @@ static int check_patterns(const struct sty_walk *walk, const char *const *patter
         for (size_t i = 0; i < walk->count && !found; i++)
             found = sty_target_matches(&walk->facts[i].names, patterns[p]);
         if (!found && sty_ledger_number(&known, walk->ledger, err,
-                                        "SELECT count(*) FROM targets t WHERE substr('/' || " TARGET_NAME("t")
-                                        ", -1 - length(?1)) = '/' || ?1",
+                                        "SELECT count(*) FROM targets t WHERE substr('/' || " TARGET_NAME(
+                                            "t") ", -1 - length(?1)) = '/' || ?1",
                                         "s", patterns[p]) < 0)
             return -1;
         if (!found && !known)
@@ -200,11 +230,10 @@ static json_t *problems_of(const struct sty_walk *walk)
     json_t *list = json_array();
     for (size_t i = 0; i < walk->problems.count; i++) {
         const struct sty_problem *p = &walk->problems.items[i];
-        json_array_append_new(list,
-                              json_pack("{s:o, s:i, s:i, s:s, s:o, s:o}", "file", sty_json_string(p->file), "line",
-                                        p->line, "column", p->column, "severity", p->warning ? "warning" : "error",
-                                        "message", sty_json_string(p->message), "document",
-                                        sty_json_string_or_null(p->document)));
+        json_array_append_new(list, json_pack("{s:o, s:i, s:i, s:s, s:o, s:o}", "file", sty_json_string(p->file),
+                                              "line", p->line, "column", p->column, "severity",
+                                              p->warning ? "warning" : "error", "message", sty_json_string(p->message),
+                                              "document", sty_json_string_or_null(p->document)));
     }
     return list;
 }

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "report/report.h"
 
-enum { MOST_ROUNDS = 8 }; /* of requests that come while others are carried out */
+enum { MOST_ROUNDS = 8 }; /* of one sync */
 
 void sty_run_world_init(struct sty_run_world *out, const struct sty_installation *installation)
 {
@@ -85,6 +85,8 @@ static int update_source(struct sty_error *trouble, const struct sty_installatio
     struct sty_fetch_result fetched = {.notes_changed = true};
     int64_t walked = 0, records = 0;
     int result = options->no_fetch ? 0 : fetch(installation, &fetched, err);
+    if (result < 0 && err->code == STY_USAGE) /* the configuration is wrong, and may hold what no row may */
+        return -1;
     *trouble = result < 0 ? *err : (struct sty_error){STY_OK, ""};
     if (!options->no_fetch && write_fetched(installation, result < 0 ? trouble->text : NULL, err) < 0)
         return -1;
@@ -103,6 +105,11 @@ static int update_source(struct sty_error *trouble, const struct sty_installatio
 }
 
 /* ---- one round: walk, write, run ---- */
+
+static int last_event(int64_t *out, const struct sty_installation *installation, struct sty_error *err)
+{
+    return sty_ledger_number(out, installation->ledger, err, "SELECT coalesce(max(seq), 0) FROM events", "");
+}
 
 static int anything_to_walk(bool *out, const struct sty_installation *installation, const char *tip,
                             const json_t *wishes, struct sty_error *err)
@@ -169,10 +176,9 @@ static int give_up_unbegun(void *self, struct sty_ledger *ledger, struct sty_err
         return -1;
     for (size_t i = 0; i < json_array_size(rows); i++) {
         json_t *row = json_array_get(rows, i);
-        json_auto_t *blocked =
-            json_pack("{s:s, s:s, s:n, s:O, s:O}", "reason", "dependency", "message",
-                      "what it depends on did not succeed", "remedy", "kind", json_object_get(row, "kind"), "digest",
-                      json_object_get(row, "digest"));
+        json_auto_t *blocked = json_pack("{s:s, s:s, s:n, s:O, s:O}", "reason", "dependency", "message",
+                                         "what it depends on did not succeed", "remedy", "kind",
+                                         json_object_get(row, "kind"), "digest", json_object_get(row, "digest"));
         if (sty_ledger_exec(ledger, err, "UPDATE targets SET blocked = ?, unsettled = 1 WHERE id = ?", "ji", blocked,
                             sty_json_int(row, "target", 0)) < 0 ||
             sty_remediation_move(ledger, sty_json_text(row, "id", ""), "superseded", NULL, err) < 0)
@@ -196,26 +202,53 @@ static int run(const struct sty_installation *installation, struct sty_error *er
     return unbegun ? sty_in_transaction(installation->ledger, give_up_unbegun, NULL, err) : 0;
 }
 
-/* Requests may come while others are carried out; each round takes what is there. */
+/*
+ * Something came about that others had to wait for: a create elsewhere before the delete here, a dependency, whoever had
+ * a claim. They go on in the same sync.
+ */
+static int others_go_on(bool *out, struct sty_ledger *ledger, int64_t event, struct sty_error *err)
+{
+    int64_t found = 0;
+    if (sty_ledger_number(&found, ledger, err,
+                          "SELECT EXISTS (SELECT 1 FROM events WHERE seq > ? AND kind = 'remediation.succeeded') AND"
+                          " EXISTS (SELECT 1 FROM targets WHERE unsettled = 1 AND blocked ->> 'reason' IN ('waiting',"
+                          " 'dependency', 'claim'))",
+                          "i", event) < 0)
+        return -1;
+    *out = found;
+    return 0;
+}
+
+static int one_round(struct sty_walk **walk, bool *more, const struct sty_installation *installation, const char *plan,
+                     struct sty_error *err)
+{
+    json_auto_t *wishes = json_array();
+    int64_t pending = 0, event = 0;
+    if (last_event(&event, installation, err) < 0 || sty_requests_take(wishes, installation, err) < 0 ||
+        walk_tip(walk, installation, plan, wishes, err) < 0 || run(installation, err) < 0 ||
+        sty_requests_answer(wishes, installation, err) < 0 ||
+        sty_ledger_number(&pending, installation->ledger, err, "SELECT count(*) FROM requests WHERE state = 'pending'",
+                          "") < 0 ||
+        others_go_on(more, installation->ledger, event, err) < 0)
+        return -1;
+    *more = pending || (*more && !plan);
+    return 0;
+}
+
+/*
+ * Requests may come while others are carried out, and what waited may go on; each round takes what is there. The first
+ * walk is the sync's, the others only follow it. Where one plan was asked for, nothing else begins.
+ */
 static int work(struct sty_walk **walk, const struct sty_installation *installation,
                 const struct sty_sync_options *options, struct sty_error *err)
 {
-    for (int round = 0; round < MOST_ROUNDS; round++) {
-        json_auto_t *wishes = json_array();
+    bool more = true;
+    for (int round = 0; more && round < MOST_ROUNDS; round++) {
         sty_auto_ptr(walk) again = NULL;
-        int64_t pending = 0;
-        if (sty_requests_take(wishes, installation, err) < 0 ||
-            walk_tip(&again, installation, round ? NULL : options->plan, wishes, err) < 0 ||
-            run(installation, err) < 0 || sty_requests_answer(wishes, installation, err) < 0 ||
-            sty_ledger_number(&pending, installation->ledger, err,
-                              "SELECT count(*) FROM requests WHERE state = 'pending'", "") < 0)
+        if (one_round(&again, &more, installation, round ? NULL : options->plan, err) < 0)
             return -1;
-        if (again) {
-            sty_walk_free(*walk);
+        if (!*walk)
             *walk = sty_take(again);
-        }
-        if (!pending)
-            break;
     }
     return 0;
 }
@@ -251,7 +284,7 @@ static int report(const struct sty_installation *installation, struct sty_error 
 static int look_before(struct sty_before *out, const struct sty_installation *installation, struct sty_error *err)
 {
     *out = (struct sty_before){.event = 0, .started = installation->world->monotonic_ms(installation->world->self)};
-    return sty_ledger_number(&out->event, installation->ledger, err, "SELECT coalesce(max(seq), 0) FROM events", "");
+    return last_event(&out->event, installation, err);
 }
 
 static int resume(const struct sty_installation *installation, struct sty_error *err)

@@ -78,7 +78,8 @@ int sty_reconcile_plan(struct sty_outcome *out, const struct sty_installation *i
 
 /*
  * Look at every resource of active Instances, or of those targets'; with `heal`, close what may be closed by
- * remediations of their own. Only looking writes nothing and needs no lock.
+ * remediations of their own. Only looking writes nothing and needs no lock. STY_USAGE: a target that was named to be
+ * healed is suspended or only observed.
  */
 struct sty_drift_wish {
     const char *const *targets; /* names or suffixes, NULL-terminated; NULL: all */
@@ -93,7 +94,7 @@ struct sty_request {
     const char *kind;   /* retry rollback suspend resume approve adopt cancel release */
     const char *target; /* full name, or NULL (approve, cancel) */
     const char *actor, *via, *reason;
-    const json_t *arguments; /* an object; see requests.c for each kind's */
+    const json_t *arguments; /* an object; see hands_internal.h for each kind's */
 };
 /* Write the row; needs no lock (STY_LEDGER_HAND). `id` names it. */
 int sty_request_add(char id[STY_ID_SIZE], struct sty_ledger *ledger, const struct sty_request *request,

@@ -25,7 +25,10 @@ struct sty_walk_options {
     const struct sty_snapshot *snapshot; /* NULL: no git, only what the ledger knows (heals) */
     bool foreign;                        /* of another repository than the mirror: nothing known of it applies */
     bool want_diff;
-    const json_t *wishes; /* [{"target":id,"wish","drifted":[..],"requested","allow_downgrade"}]; NULL: none */
+    /* [{"target":id,"wish","drifted":[..],"requested","allow_downgrade","own","pinned","pin_request"}]; NULL:
+     * none. own: what stands against it answers whoever asked, and is no finding of the commit; pinned: a rollback, and
+     * what its pin replaces. */
+    const json_t *wishes;
 };
 struct sty_walk {
     const struct sty_installation *installation;
@@ -64,6 +67,8 @@ void sty_walk_free(struct sty_walk *walk);
 STY_DEFINE_AUTO_PTR(walk)
 /* What a walk depends on beside the commit: when it changes, everything is looked at again. */
 void sty_setting_digest(char out[STY_DIGEST_SIZE], const struct sty_installation *installation);
+/* What stands beside these facts of the walk. */
+struct sty_subject *sty_walk_subject(const struct sty_walk *walk, const struct sty_plan_target *facts);
 /* json in the walk's arena. */
 json_t *sty_walk_own(struct sty_walk *walk, json_t *value);
 
@@ -87,6 +92,11 @@ int sty_walk_instance(struct sty_instance **out, struct sty_walk *walk, const ch
 const json_t *sty_walk_wish(const struct sty_walk *walk, int64_t target);
 
 /* ---- rules.c: environments: budgets, modes, trailers ---- */
+struct sty_allowance {
+    int64_t deletes, changes; /* -1: nothing said */
+};
+/* Add what a commit's message allows; of several the largest counts. */
+void sty_allowance_read(struct sty_allowance *allowance, const char *message);
 int sty_walk_rules(struct sty_walk *walk, struct sty_error *err);
 
 /* ---- lookup.c ---- */
@@ -96,9 +106,17 @@ int sty_walk_lookup(struct sty_plan_lookup *out, struct sty_walk *walk, struct s
 /* In one transaction: documents, targets, Instances, remediations, the commit, and what can be reported at once. */
 int sty_walk_write(struct sty_walk *walk, struct sty_error *err);
 
+/* ---- write_commits.c: a part of it ---- */
+int sty_walk_write_commits(struct sty_walk *walk, struct sty_error *err);
+int sty_walk_write_findings(struct sty_walk *walk, struct sty_error *err);
+
 /* ---- commit.c: how a commit stands ---- */
 /* Where nothing of it is open, or `pause`, and it is not as it was last reported: report it. Inside a transaction. */
 int sty_commit_settle(struct sty_ledger *ledger, const char *oid, bool pause, struct sty_error *err);
+/* Blocks that a walk of the commit found, in place of those of an earlier one; of what has "own" the earlier one stays.
+ * Inside the transaction of the walk, after its remediations. */
+int sty_commit_findings(struct sty_ledger *ledger, const char *oid, const json_t *blocked, const char *plan,
+                        struct sty_error *err);
 /* run's `ended`. */
 int sty_commit_ended(struct sty_ledger *ledger, const json_t *remediation, void *self, struct sty_error *err);
 

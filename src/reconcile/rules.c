@@ -11,10 +11,6 @@
 
 static const char trailer[] = "Styrmin-Allow:";
 
-struct allowance {
-    int64_t deletes, changes; /* -1: nothing said */
-};
-
 static void take_amount(int64_t *amount, const char *text)
 {
     int64_t number = 0;
@@ -24,7 +20,7 @@ static void take_amount(int64_t *amount, const char *text)
 }
 
 /* "delete=3, change=40" */
-static void take_words(struct allowance *allowance, char *words)
+static void take_words(struct sty_allowance *allowance, char *words)
 {
     char *rest = words;
     for (char *word; (word = strsep(&rest, ", \t\r"));) {
@@ -35,19 +31,30 @@ static void take_words(struct allowance *allowance, char *words)
     }
 }
 
-/* Trailers stand in the last paragraph, as git-interpret-trailers(1) has it. */
-static void take_message(struct allowance *allowance, const char *message)
+static bool is_blank(const char *line)
 {
-    size_t length = strlen(message);
-    while (length > 0 && strchr("\n\r ", message[length - 1]))
-        length--;
-    sty_auto_free char *text = sty_strndup(message, length);
+    return line[strspn(line, " \t\r")] == '\0';
+}
+
+/* Trailers stand in the last paragraph, which is not the first one, as git-interpret-trailers(1) has it. */
+void sty_allowance_read(struct sty_allowance *allowance, const char *message)
+{
+    sty_auto_free char *text = sty_strdup(message);
+    struct sty_allowance found = *allowance;
+    bool between = false, title = true, any = false;
     char *rest = text;
-    for (char *at = text; (at = strstr(at, "\n\n")); at += 2)
-        rest = at + 2;
-    for (char *line; (line = strsep(&rest, "\n"));)
-        if (strncasecmp(line, trailer, strlen(trailer)) == 0)
-            take_words(allowance, line + strlen(trailer));
+    for (char *line; (line = strsep(&rest, "\n"));) {
+        bool blank = is_blank(line);
+        if (!blank && between && any) { /* another paragraph: what was found above is no trailer */
+            found = *allowance;
+            title = false;
+        }
+        between = blank;
+        any = any || !blank;
+        if (!title && strncasecmp(line, trailer, strlen(trailer)) == 0)
+            take_words(&found, line + strlen(trailer));
+    }
+    *allowance = found;
 }
 
 static int count_active(int64_t *out, struct sty_walk *walk, const char *environment, struct sty_error *err)
@@ -86,7 +93,7 @@ static int read_rules(struct sty_plan_environment *out, struct sty_walk *walk, s
     return 0;
 }
 
-static int add_environment(struct sty_walk *walk, const char *name, const struct allowance *allowance,
+static int add_environment(struct sty_walk *walk, const char *name, const struct sty_allowance *allowance,
                            struct sty_error *err)
 {
     struct sty_plan_environment rules = {
@@ -99,11 +106,11 @@ static int add_environment(struct sty_walk *walk, const char *name, const struct
 
 int sty_walk_rules(struct sty_walk *walk, struct sty_error *err)
 {
-    struct allowance allowance = {-1, -1};
+    struct sty_allowance allowance = {-1, -1};
     struct sty_map names = STY_MAP_INIT;
     int result = 0;
     for (size_t i = 0; i < walk->commit_count; i++)
-        take_message(&allowance, walk->commits[i].message);
+        sty_allowance_read(&allowance, walk->commits[i].message);
     for (size_t i = 0; i < walk->count; i++)
         if (!sty_map_has(&names, walk->facts[i].names.environment))
             sty_map_set(&names, walk->facts[i].names.environment, (void *)walk->facts[i].names.environment);

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-static int unpack(struct sty_document *out, struct sty_arena *arena, const json_t *row, struct sty_error *err)
+static void take_row(struct sty_document *out, struct sty_arena *arena, const json_t *row)
 {
     const char *body = sty_json_text(row, "body", NULL);
     *out = (struct sty_document){.kind = (enum sty_kind)sty_json_int(row, "kind", 0),
@@ -16,21 +16,18 @@ static int unpack(struct sty_document *out, struct sty_arena *arena, const json_
                                  .blob = sty_arena_strdup(arena, sty_json_text(row, "blob", "")),
                                  .index = (int)sty_json_int(row, "idx", 0),
                                  .valid = sty_json_int(row, "valid", 0),
-                                 .stale = sty_json_int(row, "stale", 0)};
-    return body ? sty_document_unpack(out, arena, body, err) : 0;
+                                 .stale = sty_json_int(row, "stale", 0),
+                                 .text = body ? sty_arena_strdup(arena, body) : NULL};
 }
 
-static int unpack_all(struct sty_document **out, size_t *count, struct sty_arena *arena, const json_t *rows,
-                      struct sty_error *err)
+static void take_rows(struct sty_document **out, size_t *count, struct sty_arena *arena, const json_t *rows)
 {
     size_t n = json_array_size(rows);
     struct sty_document *documents = sty_arena_alloc(arena, (n + 1) * sizeof(*documents));
     for (size_t i = 0; i < n; i++)
-        if (unpack(&documents[i], arena, json_array_get(rows, i), err) < 0)
-            return sty_error_wrap(err, "ledger");
+        take_row(&documents[i], arena, json_array_get(rows, i));
     *out = documents;
     *count = n;
-    return 0;
 }
 
 static int in_file(void *self, struct sty_document **out, size_t *count, struct sty_arena *arena, const char *path,
@@ -39,7 +36,8 @@ static int in_file(void *self, struct sty_document **out, size_t *count, struct 
     json_auto_t *rows = NULL;
     if (sty_ledger_rows(&rows, self, err, "SELECT * FROM documents WHERE path = ? ORDER BY idx", "s", path) < 0)
         return -1;
-    return unpack_all(out, count, arena, rows, err);
+    take_rows(out, count, arena, rows);
+    return 0;
 }
 
 static int find(void *self, struct sty_document **out, size_t *count, struct sty_arena *arena,
@@ -50,7 +48,9 @@ static int find(void *self, struct sty_document **out, size_t *count, struct sty
                                              "is", (int64_t)like->kind, like->key)
                            : sty_ledger_rows(&rows, self, err, "SELECT * FROM documents WHERE kind = ?", "i",
                                              (int64_t)like->kind);
-    return result < 0 ? -1 : unpack_all(out, count, arena, rows, err);
+    if (result == 0)
+        take_rows(out, count, arena, rows);
+    return result;
 }
 
 static int of_environment(void *self, struct sty_document **out, size_t *count, struct sty_arena *arena,
@@ -59,7 +59,8 @@ static int of_environment(void *self, struct sty_document **out, size_t *count, 
     json_auto_t *rows = NULL;
     if (sty_ledger_rows(&rows, self, err, "SELECT * FROM documents WHERE environment = ?", "s", environment) < 0)
         return -1;
-    return unpack_all(out, count, arena, rows, err);
+    take_rows(out, count, arena, rows);
+    return 0;
 }
 
 static int unreadable(void *self, const char ***out, size_t *count, struct sty_arena *arena, struct sty_error *err)

@@ -111,9 +111,10 @@ static void take_policy(struct sty_plan_target *facts, struct sty_subject *subje
     subject->policy = sty_walk_own(view->walk, policy_of(view));
     facts->retain = deployment->retain;
     facts->allow_downgrade = deployment->allow_downgrade;
-    facts->depends_on = deployment->depends_on;
+    facts->depends_on = json_object_get(subject->policy, "depends_on");
     const json_t *suspend = json_object_get(subject->policy, "suspend");
-    if (json_is_object(suspend))
+    facts->suspended_in_git = json_is_object(suspend);
+    if (facts->suspended_in_git)
         facts->suspended = sty_arena_printf(view->walk->arena, "suspended in %s:%d", view->document->path,
                                             (int)sty_json_int(suspend, "line", 0));
 }
@@ -141,8 +142,8 @@ static int resolve(struct sty_plan_target *facts, struct sty_subject *subject, s
                    struct sty_error *err)
 {
     struct sty_resolved resolved = {0};
-    if (sty_resolve(&resolved, walk->resolver, &facts->names, walk->options->want_diff && subject->row,
-                    &walk->problems, err) < 0)
+    if (sty_resolve(&resolved, walk->resolver, &facts->names, walk->options->want_diff && subject->row, &walk->problems,
+                    err) < 0)
         return -1;
     subject->read = true;
     subject->git = resolved.instance;
@@ -208,7 +209,8 @@ static void judge_open(struct sty_plan_target *facts, struct sty_subject *subjec
     const char *before = pinned ? pinned : sty_json_text(subject->row, "desired", NULL);
     const char *now = facts->desired ? sty_instance_digest(facts->desired) : NULL;
     bool wanted_before = sty_json_int(subject->row, "wanted", 0);
-    subject->moved = subject->row && (wanted_before != facts->wanted || (facts->wanted && now && !sty_streq(before, now)));
+    subject->moved =
+        subject->row && (wanted_before != facts->wanted || (facts->wanted && now && !sty_streq(before, now)));
     for (size_t i = 0; i < json_array_size(subject->open); i++) {
         const json_t *row = json_array_get(subject->open, i);
         bool planned = sty_streq(sty_json_text(row, "state", ""), "planned");
@@ -262,8 +264,9 @@ static int find_place(struct sty_plan_target *facts, struct sty_walk *walk, stru
     if (cluster.kubernetes) {
         facts->place = facts->names.cluster;
         facts->found = (struct sty_plan_block){
-            "guard", sty_arena_printf(walk->arena, "cluster %s is of kind kubernetes, which this Styrmin cannot act on",
-                                      facts->names.cluster),
+            "guard",
+            sty_arena_printf(walk->arena, "cluster %s is of kind kubernetes, which this Styrmin cannot act on",
+                             facts->names.cluster),
             "list the clusters that this installation keeps under `clusters` in its configuration"};
     }
     return 0;
@@ -292,6 +295,17 @@ static int want(struct view *view, const struct sty_target *names, const json_t 
 
 /* ---- what is no longer wanted ---- */
 
+/* The document is gone, and with it the hand that could change what it said: it holds until `resume`. */
+static void keep_policy(struct sty_plan_target *facts, struct sty_subject *subject, const struct view *view)
+{
+    const json_t *suspend = json_object_get(subject->policy, "suspend");
+    if (json_is_object(suspend) && !facts->suspended)
+        facts->suspended = sty_arena_printf(view->walk->arena, "suspended in %s:%d, as last read",
+                                            sty_json_text(suspend, "file", ""), (int)sty_json_int(suspend, "line", 0));
+    if (view->environment_good)
+        json_object_set_new(subject->policy, "observe", json_boolean(view->rules.observe));
+}
+
 static int end(struct view *view, const json_t *row, const struct sty_plan_block *found, bool kept,
                struct sty_error *err)
 {
@@ -302,9 +316,9 @@ static int end(struct view *view, const json_t *row, const struct sty_plan_block
         return -1;
     struct sty_plan_target *facts = &walk->facts[at];
     facts->found = *found;
+    keep_policy(facts, &walk->subjects[at], view);
     if (!kept) {
-        facts->retain = true;
-        facts->requested = true;
+        facts->wish = STY_PLAN_RELEASE;
         facts->found = (struct sty_plan_block){0};
     }
     return conclude(facts, &walk->subjects[at], walk, err);
@@ -337,8 +351,9 @@ static int displaced(struct view *view, const json_t *row, struct sty_error *err
     else if (!is_good(cluster))
         found = (struct sty_plan_block){
             "mistake", sty_arena_printf(walk->arena, "Cluster %s has no document that can be read", name),
-            sty_arena_printf(walk->arena, "put clusters/%s.yaml back, or take the cluster out of Environment %s by name",
-                             name, view->environment)};
+            sty_arena_printf(walk->arena,
+                             "put clusters/%s.yaml back, or take the cluster out of Environment %s by name", name,
+                             view->environment)};
     return end(view, row, &found, true, err);
 }
 
@@ -375,24 +390,32 @@ static bool is_placed(const struct view *view, const char *cluster)
     return false;
 }
 
+static int consider_view(struct view *view, struct sty_error *err)
+{
+    for (size_t i = 0; i < json_array_size(view->rows); i++) {
+        const json_t *row = json_array_get(view->rows, i);
+        bool placed = is_placed(view, sty_json_text(row, "cluster", ""));
+        if (stands_here(view, row) && consider_row(view, row, placed, err) < 0)
+            return -1;
+    }
+    for (size_t i = 0; (view->document || view->twice) && i < view->cluster_count; i++) {
+        struct sty_target names = {view->clusters[i], view->environment, view->name};
+        if (!row_of(view, names.cluster) && sty_installation_keeps(view->walk->installation, names.cluster) &&
+            want(view, &names, NULL, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int sty_walk_consider(struct sty_walk *walk, const char *key, struct sty_error *err)
 {
     struct view view;
     if (open_view(&view, walk, key, err) < 0)
         return -1;
-    for (size_t i = 0; i < json_array_size(view.rows); i++) {
-        const json_t *row = json_array_get(view.rows, i);
-        bool placed = is_placed(&view, sty_json_text(row, "cluster", ""));
-        if (stands_here(&view, row) && consider_row(&view, row, placed, err) < 0)
-            return -1;
-    }
-    for (size_t i = 0; (view.document || view.twice) && i < view.cluster_count; i++) {
-        struct sty_target names = {view.clusters[i], view.environment, view.name};
-        if (!row_of(&view, names.cluster) && sty_installation_keeps(walk->installation, names.cluster) &&
-            want(&view, &names, NULL, err) < 0)
-            return -1;
-    }
-    return 0;
+    int result = consider_view(&view, err);
+    if (view.document)
+        sty_document_fold(view.document);
+    return result;
 }
 
 /* ---- renames ---- */
@@ -442,10 +465,11 @@ int sty_walk_renames(struct sty_walk *walk, const struct sty_map *keys, struct s
             continue;
         if (sty_catalog_find(&document, &twice, walk->catalog, STY_KIND_DEPLOYMENT, key, err) < 0)
             return -1;
-        if (!is_good(document) || !sty_json_pointer(document->value, "/metadata/renamed_from"))
-            continue;
-        if (open_view(&view, walk, key, err) < 0 || note_rename(&view, err) < 0)
+        bool renamed = is_good(document) && sty_json_pointer(document->value, "/metadata/renamed_from");
+        if (renamed && (open_view(&view, walk, key, err) < 0 || note_rename(&view, err) < 0))
             return -1;
+        if (document)
+            sty_document_fold(document);
     }
     return 0;
 }

@@ -128,16 +128,19 @@ static int count_deployments(int64_t *out, struct sty_walk *walk, struct sty_err
     return 0;
 }
 
-/* A tree without one Deployment where there were some is a mistake of somebody's hand, unless a trailer covers it. */
+/*
+ * A tree without one Deployment where there were some is a mistake of somebody's hand, unless a trailer covers it. With a
+ * file that cannot be read nobody knows whether there is one, and deletes wait anyway.
+ */
 static int refuse_emptiness(struct sty_walk *walk, struct sty_error *err)
 {
     int64_t ends = 0, allowed = 0, there = 0;
     for (size_t i = 0; i < walk->count; i++)
-        ends += !walk->facts[i].wanted && walk->facts[i].active;
+        ends += !walk->facts[i].wanted && (walk->facts[i].active || walk->facts[i].inventory_count);
     for (size_t i = 0; i < walk->environment_count; i++)
         if (walk->environments[i].allow_deletes > allowed)
             allowed = walk->environments[i].allow_deletes;
-    if (ends == 0 || ends <= allowed || !walk->catalog)
+    if (ends == 0 || ends <= allowed || !walk->catalog || walk->unreadable)
         return 0;
     if (count_deployments(&there, walk, err) < 0)
         return -1;
@@ -162,8 +165,10 @@ static int think(struct sty_walk *walk, struct sty_error *err)
                                    .want_diff = walk->options->want_diff};
     if (sty_plan_make(&walk->plan, &input, err) < 0)
         return -1;
-    if (walk->no_approvals || lookup.approved(walk, &walk->whole_approved, walk->plan->whole, err) < 0)
-        return walk->no_approvals ? 0 : -1;
+    enum sty_plan_approval whole = STY_PLAN_UNAPPROVED;
+    if (lookup.approved(walk, &whole, walk->plan->whole, err) < 0)
+        return -1;
+    walk->whole_approved = whole == STY_PLAN_APPROVED;
     if (!walk->whole_approved)
         return 0;
     sty_plan_free(sty_take(walk->plan));

@@ -8,20 +8,18 @@
 #include <string.h>
 
 #include "activate/activate.h"
-#include "report/report.h"
 
 /* ---- documents ---- */
 
 static int write_document(struct sty_ledger *ledger, const struct sty_document *document, struct sty_error *err)
 {
-    sty_auto_free char *body = document->value ? sty_document_pack(document) : NULL;
     const char *slash = document->kind == STY_KIND_DEPLOYMENT ? strchr(document->key, '/') : NULL;
     sty_auto_free char *environment = slash ? sty_strndup(document->key, (size_t)(slash - document->key)) : NULL;
     return sty_ledger_exec(ledger, err,
                            "INSERT INTO documents (path, idx, kind, key, environment, blob, valid, stale, body) VALUES"
                            " (?, ?, ?, ?, ?, ?, ?, 0, ?)",
                            "siisssbs", document->path, (int64_t)document->index, (int64_t)document->kind, document->key,
-                           environment, document->blob, document->valid, body);
+                           environment, document->blob, document->valid, document->text);
 }
 
 /* What could not be read keeps what was last read from it. */
@@ -51,8 +49,8 @@ static int forget_other_files(struct sty_walk *walk, const struct sty_catalog_fi
     json_auto_t *paths = json_array();
     for (size_t i = 0; i < count; i++)
         json_array_append_new(paths, sty_json_string(files[i].path));
-    if (sty_ledger_exec(walk->ledger, err,
-                        "DELETE FROM documents WHERE path NOT IN (SELECT value FROM json_each(?))", "j", paths) < 0)
+    if (sty_ledger_exec(walk->ledger, err, "DELETE FROM documents WHERE path NOT IN (SELECT value FROM json_each(?))",
+                        "j", paths) < 0)
         return -1;
     return sty_ledger_exec(walk->ledger, err,
                            "DELETE FROM unreadable WHERE path NOT IN (SELECT value FROM json_each(?))", "j", paths);
@@ -70,7 +68,7 @@ static int write_documents(struct sty_walk *walk, struct sty_error *err)
     return 0;
 }
 
-/* ---- source and commits ---- */
+/* ---- source ---- */
 
 static int write_source(struct sty_walk *walk, struct sty_error *err)
 {
@@ -79,56 +77,6 @@ static int write_source(struct sty_walk *walk, struct sty_error *err)
                            " WHERE id = 1",
                            "ssss", walk->snapshot.commit, walk->snapshot.tree, walk->setting,
                            walk->installation->source->path);
-}
-
-static int insert_commit(struct sty_ledger *ledger, const struct sty_commit *commit, const char *state,
-                         struct sty_error *err)
-{
-    return sty_ledger_exec(ledger, err,
-                           "INSERT INTO commits (oid, seq, time, author, subject, state, seen_at) VALUES (?, (SELECT"
-                           " coalesce(max(seq), 0) + 1 FROM commits), ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                           "sisssi", commit->oid, commit->time_ms, commit->author, commit->subject, state,
-                           sty_ledger_now(ledger));
-}
-
-/* On the first walk the tip alone counts; later what came between was superseded by it. */
-static int write_commits(struct sty_walk *walk, struct sty_error *err)
-{
-    bool first = !sty_json_text(walk->source, "walked", NULL);
-    for (size_t i = 0; i < walk->commit_count; i++) {
-        const struct sty_commit *commit = &walk->commits[i];
-        bool tip = strcmp(commit->oid, walk->snapshot.commit) == 0;
-        if (first && !tip)
-            continue;
-        if (insert_commit(walk->ledger, commit, tip ? "running" : "superseded", err) < 0 ||
-            (!tip && sty_report_superseded(walk->ledger, commit->oid, walk->snapshot.commit, err) < 0))
-            return -1;
-    }
-    return 0;
-}
-
-static json_t *blocked_list(const struct sty_walk *walk)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < walk->plan->blocked_count; i++)
-        json_array_append_new(list, sty_plan_blocked_json(&walk->plan->blocked[i]));
-    return list;
-}
-
-/* A walk of the same commit that finds nothing new leaves it as it was. */
-static int write_findings(struct sty_walk *walk, struct sty_error *err)
-{
-    json_auto_t *blocked = blocked_list(walk);
-    json_auto_t *data = json_pack("{s:s, s:I, s:I, s:I}", "plan", walk->plan->digest, "remediations",
-                                  (json_int_t)walk->plan->count, "blocked", (json_int_t)walk->plan->blocked_count,
-                                  "superseded", (json_int_t)(walk->commit_count ? walk->commit_count - 1 : 0));
-    struct sty_event event = {.kind = "commit.walked", .commit = walk->snapshot.commit, .data = data};
-    if ((walk->commit_count || walk->plan->count) && sty_ledger_event(walk->ledger, &event, err) < 0)
-        return -1;
-    return sty_ledger_exec(walk->ledger, err,
-                           "UPDATE commits SET blocked = ?1, plan = CASE WHEN plan IS NULL OR ?2 THEN ?3 ELSE plan END,"
-                           " state = CASE WHEN ?2 OR blocked IS NOT ?1 THEN 'running' ELSE state END WHERE oid = ?4",
-                           "jbss", blocked, walk->plan->count > 0, walk->plan->digest, walk->snapshot.commit);
 }
 
 /* ---- Instances ---- */
@@ -156,21 +104,28 @@ static int link_driver_files(struct sty_walk *walk, const char *instance, const 
     return 0;
 }
 
-static int write_instance(struct sty_walk *walk, const struct sty_instance *instance, struct sty_error *err)
+static int link_blobs(struct sty_walk *walk, const struct sty_instance *instance, struct sty_error *err)
 {
     const char *digest = sty_instance_digest(instance);
-    size_t length = 0;
-    const char *bytes = sty_instance_bytes(&length, instance);
-    if (sty_ledger_instance_put(walk->ledger, digest, bytes, length, err) < 0)
-        return -1;
-    if (sty_ledger_changed(walk->ledger) == 0)
-        return 0;
     sty_auto_ptr(arena) arena = sty_arena_new();
     for (const char **blob = sty_instance_blobs(arena, instance); *blob; blob++)
         if (link_blob(walk, digest, *blob, err) < 0)
             return -1;
     const json_t *driver = json_object_get(sty_instance_json(instance), "driver");
     return link_driver_files(walk, digest, sty_json_text(driver, "files", ""), err);
+}
+
+static int write_instance(struct sty_walk *walk, struct sty_instance *instance, struct sty_error *err)
+{
+    size_t length = 0;
+    const char *bytes = sty_instance_bytes(&length, instance);
+    if (sty_ledger_instance_put(walk->ledger, sty_instance_digest(instance), bytes, length, err) < 0)
+        return -1;
+    if (sty_ledger_changed(walk->ledger) == 0)
+        return 0;
+    int result = link_blobs(walk, instance, err);
+    sty_instance_fold(instance);
+    return result;
 }
 
 /* ---- targets ---- */
@@ -233,8 +188,8 @@ static int write_target(struct sty_walk *walk, size_t at, struct sty_error *err)
                         " policy = coalesce(?6, policy), blocked = NULL,"
                         " quarantined = CASE WHEN ?7 THEN quarantined END,"
                         " pinned = CASE WHEN ?8 THEN pinned END, pin_request = CASE WHEN ?8 THEN pin_request END,"
-                        " unsettled = NOT ?2 OR tainted OR (CASE WHEN ?8 THEN pinned ELSE ?3 END) IS NOT (SELECT instance"
-                        " FROM active WHERE target = targets.id) WHERE id = ?9",
+                        " unsettled = NOT ?2 OR tainted OR (CASE WHEN ?8 THEN pinned ELSE ?3 END, ?3) IS NOT (SELECT"
+                        " instance, instance FROM active WHERE target = targets.id) WHERE id = ?9",
                         "sbsbsjbbi", facts->names.deployment, facts->wanted, git, changed, walk->snapshot.commit,
                         subject->policy, stays, pinned, subject->id) < 0)
         return -1;
@@ -251,7 +206,7 @@ static int write_targets(struct sty_walk *walk, struct sty_error *err)
     return 0;
 }
 
-static struct sty_subject *subject_of(const struct sty_walk *walk, const struct sty_plan_target *facts)
+struct sty_subject *sty_walk_subject(const struct sty_walk *walk, const struct sty_plan_target *facts)
 {
     return &walk->subjects[facts - walk->facts];
 }
@@ -259,7 +214,7 @@ static struct sty_subject *subject_of(const struct sty_walk *walk, const struct 
 static int write_block(struct sty_walk *walk, const struct sty_plan_blocked *entry, struct sty_error *err)
 {
     static const char *const names[] = {"target", "deployment", "environment", "cluster"};
-    const struct sty_subject *subject = subject_of(walk, entry->target);
+    const struct sty_subject *subject = sty_walk_subject(walk, entry->target);
     json_auto_t *blocked = sty_plan_blocked_json(entry);
     for (size_t n = 0; n < STY_COUNT(names); n++)
         json_object_del(blocked, names[n]);
@@ -273,10 +228,21 @@ static int write_block(struct sty_walk *walk, const struct sty_plan_blocked *ent
                            subject->id);
 }
 
+/* A trailer counts once; what it covers and what has to wait for something else first is remembered. */
+static int remember_grant(struct sty_walk *walk, const struct sty_plan_blocked *blocked, struct sty_error *err)
+{
+    if (!blocked->granted || !blocked->digest)
+        return 0;
+    return sty_ledger_exec(walk->ledger, err,
+                           "INSERT INTO approvals (digest, request, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", "ssi",
+                           blocked->digest, walk->snapshot.commit, sty_ledger_now(walk->ledger));
+}
+
 static int write_blocked(struct sty_walk *walk, struct sty_error *err)
 {
     for (size_t i = 0; i < walk->plan->blocked_count; i++)
-        if (write_block(walk, &walk->plan->blocked[i], err) < 0)
+        if (write_block(walk, &walk->plan->blocked[i], err) < 0 ||
+            remember_grant(walk, &walk->plan->blocked[i], err) < 0)
             return -1;
     return 0;
 }
@@ -286,10 +252,11 @@ static int forget_empty(struct sty_walk *walk, struct sty_error *err)
 {
     for (size_t i = 0; i < walk->count; i++)
         if (!walk->facts[i].wanted &&
-            sty_ledger_exec(walk->ledger, err,
-                            "DELETE FROM targets WHERE id = ?1 AND wanted = 0 AND NOT tainted AND NOT EXISTS (SELECT 1"
-                            " FROM active WHERE target = ?1) AND NOT EXISTS (SELECT 1 FROM resources WHERE target = ?1)",
-                            "i", walk->subjects[i].id) < 0)
+            sty_ledger_exec(
+                walk->ledger, err,
+                "DELETE FROM targets WHERE id = ?1 AND wanted = 0 AND NOT tainted AND NOT EXISTS (SELECT 1"
+                " FROM active WHERE target = ?1) AND NOT EXISTS (SELECT 1 FROM resources WHERE target = ?1)",
+                "i", walk->subjects[i].id) < 0)
             return -1;
     return 0;
 }
@@ -299,14 +266,14 @@ static int forget_empty(struct sty_walk *walk, struct sty_error *err)
 /* Its digest is another, it is the same: as if it had been adopted, without a remediation. */
 static int restamp(struct sty_walk *walk, const struct sty_plan_target *facts, struct sty_error *err)
 {
-    const struct sty_subject *subject = subject_of(walk, facts);
+    const struct sty_subject *subject = sty_walk_subject(walk, facts);
     json_auto_t *active = NULL;
     const char *digest = sty_instance_digest(facts->desired);
     if (sty_ledger_row(&active, walk->ledger, err, "SELECT * FROM active WHERE target = ?", "i", subject->id) < 0)
         return -1;
-    json_auto_t *row = json_pack("{s:I, s:s, s:s, s:s, s:s}", "target", (json_int_t)subject->id, "kind", "adopt",
-                                 "to_instance", digest, "commit_oid", walk->snapshot.commit, "id",
-                                 sty_json_text(active, "remediation", ""));
+    json_auto_t *row =
+        json_pack("{s:I, s:s, s:s, s:s, s:s}", "target", (json_int_t)subject->id, "kind", "adopt", "to_instance",
+                  digest, "commit_oid", walk->snapshot.commit, "id", sty_json_text(active, "remediation", ""));
     json_auto_t *data = json_pack("{s:s, s:s}", "from", sty_json_text(active, "instance", ""), "to", digest);
     struct sty_event event = {.kind = "target.restamped",
                               .target = sty_target_text(walk->arena, &facts->names),
@@ -319,7 +286,7 @@ static int restamp(struct sty_walk *walk, const struct sty_plan_target *facts, s
 static const char *commit_of(const struct sty_walk *walk, const struct sty_plan_remediation *remediation,
                              const json_t *row)
 {
-    const struct sty_subject *subject = subject_of(walk, remediation->target);
+    const struct sty_subject *subject = sty_walk_subject(walk, remediation->target);
     bool keeps = remediation->kind == STY_REMEDY_HEAL || remediation->kind == STY_REMEDY_RESTORE;
     if (keeps && sty_json_text(subject->row, "active_commit", NULL))
         return sty_json_text(subject->row, "active_commit", NULL);
@@ -331,12 +298,17 @@ static const char *commit_of(const struct sty_walk *walk, const struct sty_plan_
 static int write_remediation(struct sty_walk *walk, const struct sty_plan_remediation *remediation,
                              struct sty_error *err)
 {
-    const struct sty_subject *subject = subject_of(walk, remediation->target);
+    const struct sty_subject *subject = sty_walk_subject(walk, remediation->target);
     const json_t *wish = sty_walk_wish(walk, subject->id);
     json_auto_t *document = sty_plan_remediation_json(remediation), *row = NULL;
     char id[STY_ID_SIZE];
     if (sty_ledger_row(&row, walk->ledger, err, "SELECT desired_commit FROM targets WHERE id = ?", "i", subject->id) <
         0)
+        return -1;
+    if (!walk->no_approvals && sty_ledger_exec(walk->ledger, err,
+                                               "DELETE FROM approvals WHERE digest = ? AND NOT EXISTS (SELECT 1 FROM"
+                                               " requests q WHERE q.id = request)",
+                                               "s", remediation->digest) < 0)
         return -1;
     struct sty_remediation_new fresh = {.target = subject->id,
                                         .names = &remediation->target->names,
@@ -346,8 +318,17 @@ static int write_remediation(struct sty_walk *walk, const struct sty_plan_remedi
     return sty_remediation_record(id, walk->ledger, &fresh, err);
 }
 
+static int hand_over(struct sty_walk *walk, const struct sty_plan_handover *handover, struct sty_error *err)
+{
+    return sty_ledger_exec(walk->ledger, err, "UPDATE resources SET target = ? WHERE place = ? AND id = ?", "iss",
+                           sty_walk_subject(walk, handover->to)->id, handover->to->place, handover->id);
+}
+
 static int write_work(struct sty_walk *walk, struct sty_error *err)
 {
+    for (size_t i = 0; i < walk->plan->handover_count; i++)
+        if (hand_over(walk, &walk->plan->handovers[i], err) < 0)
+            return -1;
     for (size_t i = 0; i < walk->plan->restamped_count; i++)
         if (restamp(walk, walk->plan->restamped[i], err) < 0)
             return -1;
@@ -362,8 +343,8 @@ static int write_all(void *self, struct sty_ledger *ledger, struct sty_error *er
     struct sty_walk *walk = self;
     if (!walk->catalog)
         return write_work(walk, err);
-    if (write_documents(walk, err) < 0 || write_commits(walk, err) < 0 || write_targets(walk, err) < 0 ||
-        write_blocked(walk, err) < 0 || write_work(walk, err) < 0 || write_findings(walk, err) < 0 ||
+    if (write_documents(walk, err) < 0 || sty_walk_write_commits(walk, err) < 0 || write_targets(walk, err) < 0 ||
+        write_blocked(walk, err) < 0 || write_work(walk, err) < 0 || sty_walk_write_findings(walk, err) < 0 ||
         forget_empty(walk, err) < 0 || write_source(walk, err) < 0)
         return -1;
     return sty_commit_settle(ledger, walk->snapshot.commit, false, err);

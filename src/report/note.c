@@ -88,6 +88,13 @@ static void append_value(struct sty_str *out, const json_t *value)
         append_words(out, text);
 }
 
+/* Resources follow from values, which are told. */
+static bool is_suspect(const json_t *entry)
+{
+    const char *path = sty_json_text(entry, "path", ""), *last = strrchr(path, '/');
+    return !(sty_starts_with(path, "/components/") && sty_streq(last, "/resources"));
+}
+
 static void append_suspect(struct sty_str *out, const json_t *entry)
 {
     const json_t *origin = json_object_get(entry, "origin");
@@ -117,16 +124,22 @@ static void append_suspects(struct sty_str *out, const json_t *commit, const jso
     sty_str_appendf(out, "  last good: %.19s since %s, commit %.12s\n", good,
                     sty_time_text(since, sty_json_int(r, "good_since", 0)), sty_json_text(r, "good_commit", ""));
     const json_t *diff = json_object_get(document, "diff");
-    size_t size = json_array_size(diff);
+    size_t size = 0, left = 0;
+    for (size_t i = 0; i < json_array_size(diff); i++)
+        size += is_suspect(json_array_get(diff, i));
     if (size == 0)
         return;
     sty_str_appendf(out, "  changed since, up to commit %.12s by ", sty_json_text(commit, "oid", ""));
     append_words(out, sty_json_text(commit, "author", ""));
     sty_str_append(out, ":\n");
-    for (size_t i = 0; i < size && i < SUSPECTS_MOST; i++)
-        append_suspect(out, json_array_get(diff, i));
-    if (size > SUSPECTS_MOST)
-        sty_str_appendf(out, "    and %zu more\n", size - SUSPECTS_MOST);
+    left = size;
+    for (size_t i = 0; left && i < json_array_size(diff) && size - left < SUSPECTS_MOST; i++)
+        if (is_suspect(json_array_get(diff, i))) {
+            append_suspect(out, json_array_get(diff, i));
+            left--;
+        }
+    if (left)
+        sty_str_appendf(out, "    and %zu more\n", left);
 }
 
 /* ---- the whole ---- */
@@ -157,20 +170,47 @@ static void append_remediation(struct sty_str *out, const json_t *commit, const 
         append_suspects(out, commit, r);
 }
 
+/* That a failed Instance is not tried again need not be said beside its failure. */
+static bool told_as_failed(const json_t *remediations, const json_t *blocked)
+{
+    size_t i;
+    json_t *r;
+    if (!sty_streq(sty_json_text(blocked, "reason", ""), "quarantined"))
+        return false;
+    json_array_foreach (remediations, i, r) {
+        sty_auto_free char *target =
+            sty_sprintf("%s/%s/%s", sty_json_text(r, "cluster", ""), sty_json_text(r, "environment", ""),
+                        sty_json_text(r, "deployment", ""));
+        if (sty_streq(sty_json_text(r, "state", ""), "failed") &&
+            sty_streq(target, sty_json_text(blocked, "target", "")))
+            return true;
+    }
+    return false;
+}
+
+static void append_blocked(struct sty_str *out, const json_t *entry)
+{
+    const char *target = sty_json_text(entry, "target", ""), *slash = strchr(target, '/');
+    sty_str_appendf(out, "blocked %s (%s): ", slash ? slash + 1 : target, sty_json_text(entry, "reason", ""));
+    append_words(out, sty_json_text(entry, "message", ""));
+    sty_str_append_char(out, '\n');
+}
+
 void sty_note_text(struct sty_str *out, const json_t *commit, const json_t *remediations, const json_t *blocked,
                    const char *record_digest)
 {
+    sty_auto(str) waiting = STY_STR_INIT;
+    size_t count_blocked = 0;
+    for (size_t i = 0; i < json_array_size(blocked); i++)
+        if (!told_as_failed(remediations, json_array_get(blocked, i))) {
+            append_blocked(&waiting, json_array_get(blocked, i));
+            count_blocked++;
+        }
     sty_str_appendf(out, "%s: ", sty_json_text(commit, "state", ""));
-    summarise(out, remediations, json_array_size(blocked));
+    summarise(out, remediations, count_blocked);
     sty_str_append_char(out, '\n');
     for (size_t i = 0; i < json_array_size(remediations); i++)
         append_remediation(out, commit, json_array_get(remediations, i));
-    for (size_t i = 0; i < json_array_size(blocked); i++) {
-        const json_t *b = json_array_get(blocked, i);
-        const char *message = sty_json_text(b, "message", "");
-        sty_str_appendf(out, "blocked %s (%s): ", sty_json_text(b, "target", ""), sty_json_text(b, "reason", ""));
-        sty_str_append_visible(out, message, strlen(message), false);
-        sty_str_append_char(out, '\n');
-    }
+    sty_str_append_bytes(out, waiting.data ? waiting.data : "", waiting.length);
     sty_str_appendf(out, "\nStyrmin-Record: %s\n", record_digest);
 }

@@ -96,13 +96,15 @@ static int add_steps(json_t *part, struct sty_ledger *ledger, const json_t *row,
     return json_object_set_new(part, "steps", steps);
 }
 
+/* suspended_until: -1 is until somebody resumes it, which no number of milliseconds in JSON can say. */
 static int add_target(json_t *part, struct sty_ledger *ledger, int64_t target, struct sty_error *err)
 {
     json_auto_t *row = NULL;
     json_t *marks = NULL;
     if (sty_ledger_row(
             &row, ledger, err,
-            "SELECT tainted, quarantined, pinned, suspended_until, (SELECT instance FROM active WHERE target ="
+            "SELECT tainted, quarantined, pinned, iif(suspended_until = 9223372036854775807, -1, suspended_until) AS"
+            " suspended_until, (SELECT instance FROM active WHERE target ="
             " targets.id) AS active FROM targets WHERE id = ?",
             "i", target) < 0 ||
         sty_ledger_rows(&marks, ledger, err, "SELECT digest, state FROM marks WHERE target = ? ORDER BY digest", "i",
@@ -143,9 +145,10 @@ static int look_at_note(void *self, const char *commit, const char *bytes, size_
     json_array_foreach (records, i, record) {
         char digest[STY_DIGEST_SIZE];
         sty_json_digest(digest, record);
-        json_object_set_new(found, digest, json_pack("{s:O, s:O, s:O}", "previous", json_object_get(record, "previous"),
-                                                     "installation", json_object_get(record, "installation"),
-                                                     "sequence", json_object_get(record, "sequence")));
+        json_object_set_new(found, digest,
+                            json_pack("{s:O, s:O, s:O}", "previous", json_object_get(record, "previous"),
+                                      "installation", json_object_get(record, "installation"), "sequence",
+                                      json_object_get(record, "sequence")));
     }
     return 0;
 }
@@ -227,7 +230,7 @@ static int check_ours(struct sty_ledger *ledger, const char *digest, struct sty_
     return known ? 0
                  : sty_error_set(err, STY_CONFLICT,
                                  "the source has a record of ours (%.19s) that this ledger does not know: the ledger"
-                                 " was put back from a copy. `styrmin ledger rebuild` makes it anew",
+                                 " was put back from an older copy. Move ledger.db away, then `styrmin sync --fresh`",
                                  digest);
 }
 

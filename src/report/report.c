@@ -29,7 +29,8 @@ static json_t *record_base(struct sty_ledger *ledger, const char *kind, const ch
 }
 
 /*
- * What the commit's walk planned, each target's newest: a retry stands for what it tries again. What a person asked for
+ * What the commit's walk planned, each target's newest: a retry stands for what it tries again, as does taking over what
+ * was in the way. What a person asked for
  * otherwise, and what only keeps things as they are, is no outcome of the commit.
  */
 static int outcome(json_t **out, struct sty_ledger *ledger, const char *commit, struct sty_error *err)
@@ -37,9 +38,10 @@ static int outcome(json_t **out, struct sty_ledger *ledger, const char *commit, 
     return sty_ledger_rows(
         out, ledger, err,
         "WITH o AS (SELECT r.*, max(r.seq) AS newest FROM remediations r LEFT JOIN requests q ON q.id = r.request WHERE"
-        " r.commit_oid = ? AND r.kind NOT IN ('heal', 'restore') AND (r.request IS NULL OR q.kind = 'retry') AND"
-        " r.state <> 'superseded' GROUP BY r.cluster, r.environment, r.deployment), v AS NOT MATERIALIZED (SELECT digest, json_extract(CAST(bytes AS"
-        " TEXT), '$.application.version') AS version FROM instances) SELECT o.*, a.instance AS good, a.since AS good_since,"
+        " r.commit_oid = ? AND r.kind NOT IN ('heal', 'restore') AND (r.request IS NULL OR q.kind IN ('retry',"
+        " 'adopt')) AND r.state <> 'superseded' GROUP BY r.cluster, r.environment, r.deployment), v AS NOT MATERIALIZED"
+        " (SELECT digest, json_extract(CAST(bytes AS TEXT), '$.application.version') AS version FROM instances) SELECT"
+        " o.*, a.instance AS good, a.since AS good_since,"
         " a.commit_oid AS good_commit, (SELECT version FROM v WHERE digest = from_instance AND kind IN ('upgrade',"
         " 'downgrade')) AS from_version, (SELECT version FROM v WHERE digest = to_instance AND kind IN ('upgrade',"
         " 'downgrade')) AS to_version FROM o LEFT JOIN active a ON a.target = o.target ORDER BY o.seq",

@@ -57,3 +57,10 @@ int sty_report_verify(char last[STY_DIGEST_SIZE], struct sty_ledger *ledger, str
  * came from outside (fuzzed). `records` gets the parsed objects. STY_CORRUPT.
  */
 int sty_records_parse(json_t **records, const char *bytes, size_t length, struct sty_error *err);
+/*
+ * Check every record under `name` in any repository that has them, without a ledger: form, digests, chains, and that
+ * each commit's text names a record of that commit. `out`: {"records":n,"installations":[ids in the order of their
+ * chains],"first","last":times or null,"problems":[{"commit","sequence","message"}]}. Fails where the repository
+ * cannot be read. A new reference.
+ */
+int sty_records_verify(json_t **out, struct sty_repo *repo, const char *name, struct sty_error *err);

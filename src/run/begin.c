@@ -167,9 +167,10 @@ static int write_intention(struct sty_execution *execution, struct sty_error *er
     if (execution->to && (write_inventory(execution, err) < 0 || write_run_states(execution, err) < 0))
         return -1;
     if (acts(execution) &&
-        sty_ledger_exec(execution->ledger, err,
-                        "UPDATE targets SET tainted = 1, tried = coalesce(?, tried), unsettled = 1 WHERE id = ?", "si",
-                        sty_json_text(execution->row, "to_instance", NULL), execution->target) < 0)
+        sty_ledger_exec(
+            execution->ledger, err,
+            "UPDATE targets SET tainted = 1, tried = coalesce(?, tried), blocked = NULL, unsettled = 1 WHERE id = ?",
+            "si", sty_json_text(execution->row, "to_instance", NULL), execution->target) < 0)
         return -1;
     if (next_attempt(execution, err) < 0)
         return -1;

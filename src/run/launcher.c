@@ -50,6 +50,7 @@ static int write_spec(const char *path, const struct sty_launch_spec *spec, stru
     json_object_set_new(json, "user", sty_json_string_or_null(spec->user));
     json_object_set_new(json, "output", sty_json_string_or_null(spec->output));
     json_object_set_new(json, "output_limit", json_integer(spec->output_limit));
+    json_object_set_new(json, "leaves_daemons", json_boolean(spec->leaves_daemons));
     sty_auto_free char *text = sty_json_canonical_text(json);
     return sty_file_replace(path, text, strlen(text), 0600, err);
 }

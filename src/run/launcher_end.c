@@ -13,6 +13,7 @@
 #include <sys/pidfd.h>
 #include <unistd.h>
 #include "base/failpoint.h"
+#include "base/file.h"
 #include "run/launcher_internal.h"
 
 #define SETTLE_MS 30000
@@ -119,6 +120,23 @@ static bool parent_is_ours(const struct members *members, const struct sty_launc
     return false;
 }
 
+/* The program ended well and may leave daemons: what is in its session is ours to end, and nothing else is. */
+static bool lets_go(const struct sty_launcher *launcher, const char *token)
+{
+    sty_auto_free char *claim = sty_launcher_path(launcher->directory, token, "claim");
+    sty_auto_free char *exit_path = sty_launcher_path(launcher->directory, token, "exit");
+    sty_auto(str) text = STY_STR_INIT;
+    json_auto_t *spec = NULL;
+    struct sty_error ignored;
+    bool ended = false;
+    int status = -1;
+    if (sty_exit_read(&status, &ended, exit_path, &ignored) < 0 || !ended || status != 0 ||
+        sty_file_read(&text, claim, STY_SPEC_LIMIT, &ignored) < 0 ||
+        sty_json_parse(&spec, text.data, text.length, &ignored) < 0)
+        return false;
+    return sty_json_bool(spec, "leaves_daemons", false);
+}
+
 /* Round by round until no child of a member is new; a tree is no deeper than there are processes. */
 static void mark(struct members *members, const struct sty_launched *launched)
 {
@@ -128,7 +146,7 @@ static void mark(struct members *members, const struct sty_launched *launched)
         for (size_t i = 0; i < members->count; i++) {
             const struct sty_process_stat *stat = &members->all[i];
             bool in = same(stat, &launched->program) || (session && stat->session == launched->program.pid) ||
-                      parent_is_ours(members, launched, stat->parent);
+                      (!launched->lets_go && parent_is_ours(members, launched, stat->parent));
             if (members->ours[i] || !in || stat->state == 'Z' || stat->state == 'X')
                 continue;
             members->ours[i] = more = true;
@@ -217,6 +235,7 @@ int sty_launch_end(void *self, const char *token, int signal, int64_t grace_ms, 
         return -1;
     if (!found || !launched.this_boot)
         return 0;
+    launched.lets_go = lets_go(launcher, token);
     if (drain(&left, &launched, signal, false, grace_ms, err) < 0)
         return -1;
     if (left && drain(&left, &launched, SIGKILL, true, KILL_MS, err) < 0)

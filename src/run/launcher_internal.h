@@ -12,6 +12,8 @@
 #include "base/digest.h"
 #include "run/run_internal.h"
 
+#define STY_SPEC_LIMIT (4 << 20)
+
 struct sty_launcher {
     struct sty_launch interface;
     char *directory; /* <state_dir>/run */
@@ -26,6 +28,7 @@ struct sty_identity {
 struct sty_launched {
     struct sty_identity launcher, program;
     bool this_boot;
+    bool lets_go; /* what is not in the session is not ours any more */
 };
 struct sty_process_stat {
     pid_t pid, parent, session;

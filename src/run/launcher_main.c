@@ -21,7 +21,6 @@
 #include "run/launcher_internal.h"
 
 #define READY_FD 3
-#define SPEC_LIMIT (4 << 20)
 
 /* What is meant for a terminal's or a group's processes is not meant for us. */
 static const int ignored[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE, SIGTSTP, SIGUSR1, SIGUSR2};
@@ -33,6 +32,7 @@ struct job {
     char **argv;
     int claim, go[2], said[2], signals;
     pid_t program;
+    bool lets_go; /* it is over though something still runs below us */
     struct sty_launch_output output;
 };
 
@@ -56,7 +56,7 @@ static int claim(struct job *job, const char *path, struct sty_error *err)
     if (job->claim < 0 || flock(job->claim, LOCK_EX | LOCK_NB) < 0 || rename(path, claimed) < 0)
         return sty_error_errno(err, STY_FAILED, errno, "take %s", path);
     sty_auto(str) text = STY_STR_INIT;
-    if (sty_file_read(&text, claimed, SPEC_LIMIT, err) < 0)
+    if (sty_file_read(&text, claimed, STY_SPEC_LIMIT, err) < 0)
         return -1;
     return sty_json_parse(&job->spec, text.data, text.length, err);
 }
@@ -183,9 +183,10 @@ static void write_exit(struct job *job, int status)
     listen_to(job); /* more than a pipe holds: all that the program itself said */
     if (sty_file_replace(path, text, strlen(text), 0600, &err) < 0)
         _exit(2);
+    job->lets_go = code == 0 && sty_json_bool(job->spec, "leaves_daemons", false);
 }
 
-/* Ours and what ran away from it and was given to us; false when there is none left. */
+/* Ours and what ran away from it and was given to us; false when there is none left, or none that is ours to keep. */
 static bool reap(struct job *job)
 {
     for (;;) {
@@ -197,6 +198,8 @@ static bool reap(struct job *job)
             return pid == 0;
         if (pid == job->program)
             write_exit(job, status);
+        if (job->lets_go)
+            return false;
     }
 }
 

@@ -121,6 +121,12 @@ static int stage_allows(bool *out, struct sty_ledger *ledger, const json_t *row,
     return 0;
 }
 
+/* What acts on the record alone is not held back. */
+static bool touches_nothing(const char *kind)
+{
+    return strcmp(kind, "adopt") == 0 || strcmp(kind, "release") == 0;
+}
+
 int sty_engine_ready(bool *out, struct sty_ledger *ledger, const json_t *row, struct sty_error *err)
 {
     json_auto_t *policy = NULL;
@@ -128,7 +134,7 @@ int sty_engine_ready(bool *out, struct sty_ledger *ledger, const json_t *row, st
     *out = false;
     if (read_policy(&policy, &held, ledger, sty_json_int(row, "target", 0), err) < 0)
         return -1;
-    if (held)
+    if (held && !touches_nothing(sty_json_text(row, "kind", "")))
         return 0;
     if (plan_allows(out, ledger, row, err) < 0)
         return -1;

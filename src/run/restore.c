@@ -37,7 +37,16 @@ static int no_dependents(void *self, const char *const **out, const char *target
     return 0;
 }
 
-static int not_asked(void *self, bool *out, const char *digest, struct sty_error *err)
+static int not_approved(void *self, enum sty_plan_approval *out, const char *digest, struct sty_error *err)
+{
+    (void)self;
+    (void)digest;
+    (void)err;
+    *out = STY_PLAN_UNAPPROVED;
+    return 0;
+}
+
+static int not_shown(void *self, bool *out, const char *digest, struct sty_error *err)
 {
     (void)self;
     (void)digest;
@@ -46,7 +55,7 @@ static int not_asked(void *self, bool *out, const char *digest, struct sty_error
     return 0;
 }
 
-static const struct sty_plan_lookup lookup = {NULL, no_owner, no_other, no_dependents, not_asked, not_asked};
+static const struct sty_plan_lookup lookup = {NULL, no_owner, no_other, no_dependents, not_approved, not_shown};
 
 static int parse(struct sty_instance **out, struct sty_execution *execution, const char *digest, struct sty_error *err)
 {

@@ -117,14 +117,17 @@ static bool wanted(const struct sty_step *step, const char *id)
     return step->execution->to && sty_instance_resource(&component, step->execution->to, id);
 }
 
+/* In the order that the step names them in. */
 static int from_inventory(struct sty_step_resources *out, struct sty_step *step, bool all, struct sty_error *err)
 {
     json_auto_t *rows = NULL;
     struct sty_step_resources found = {0};
     if (sty_ledger_rows(&rows, step->execution->ledger, err,
-                        "SELECT id, instance, filled FROM resources WHERE place = 'host' AND target = ?1"
-                        " AND (?2 IS NULL OR component = ?2) ORDER BY id DESC",
-                        "is", step->execution->target, step->component) < 0)
+                        "SELECT r.id, r.instance, r.filled FROM resources AS r LEFT JOIN json_each(?3) AS named ON"
+                        " named.value = r.id WHERE r.place = 'host' AND r.target = ?1 AND (?2 IS NULL OR r.component ="
+                        " ?2) ORDER BY named.key IS NULL, named.key, r.id DESC",
+                        "isj", step->execution->target, step->component,
+                        json_object_get(step->args, "resources")) < 0)
         return -1;
     found.items = sty_arena_alloc(step->execution->arena, (json_array_size(rows) + 1) * sizeof(*found.items));
     size_t i;

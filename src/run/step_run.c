@@ -3,9 +3,9 @@
  * run: a program of the driver, in a session of its own, known by a token before it begins. When the step is over, for
  * whatever reason, nothing of that session is left.
  */
-#include <pwd.h>
 #include <signal.h>
 #include <string.h>
+#include "base/process.h"
 #include "run/run_internal.h"
 
 #define TIMEOUT_MS (10 * 60 * 1000)
@@ -21,8 +21,9 @@ static int run_check(struct sty_step *step, struct sty_error *err)
     json_t *reference;
     if (json_array_size(json_object_get(step->args, "command")) == 0)
         return sty_error_set(err, STY_INVALID, "a step 'run' has a command");
-    if (user && !getpwnam(user))
-        return sty_error_set(err, STY_INVALID, "there is no user '%s' to run as", user);
+    struct sty_user found;
+    if (user && sty_user_find(&found, user, err) < 0)
+        return err->code = STY_INVALID, sty_error_wrap(err, "run");
     json_object_foreach (json_object_get(step->args, "secrets"), name, reference)
         if (sty_secret_allowed(step->execution->world->secrets, reference, err) < 0)
             return sty_error_wrap(err, "secret '%s'", name);

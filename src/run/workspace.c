@@ -6,11 +6,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/file.h"
+#include "base/process.h"
 #include "run/run_internal.h"
 
 #define OUTPUT_LIMIT 65536
@@ -144,9 +144,11 @@ static int make_environment(struct sty_workspace *workspace, struct sty_step *st
     struct sty_host host = *ear->host;
     char **made;
     size_t count = 0;
+    const char *user = sty_json_text(step->args, "user", NULL);
+    json_auto_t *env = sty_environment_of(arena, json_object_get(step->args, "env"), user);
     host.secret = overheard;
     host.self = ear;
-    if (sty_environment_make(&made, arena, &host, json_object_get(step->args, "env"), err) < 0)
+    if (sty_environment_make(&made, arena, &host, env, err) < 0)
         return -1;
     while (made[count])
         count++;
@@ -159,18 +161,18 @@ static int make_environment(struct sty_workspace *workspace, struct sty_step *st
     return 0;
 }
 
-static int give_folder(const char *path, const struct passwd *user)
+static int give_folder(const char *path, const struct sty_user *user)
 {
-    return path && (chown(path, user->pw_uid, user->pw_gid) < 0) ? -1 : 0;
+    return path && (chown(path, user->uid, user->gid) < 0) ? -1 : 0;
 }
 
-static int give_secrets(const struct sty_workspace *workspace, const json_t *secrets, const struct passwd *user)
+static int give_secrets(const struct sty_workspace *workspace, const json_t *secrets, const struct sty_user *user)
 {
     const char *name;
     json_t *reference;
     json_object_foreach ((json_t *)secrets, name, reference) {
         sty_auto_free char *path = sty_sprintf("%s/%s", workspace->secrets, name);
-        if (lchown(path, user->pw_uid, user->pw_gid) < 0)
+        if (lchown(path, user->uid, user->gid) < 0)
             return -1;
     }
     return give_folder(workspace->secrets, user);
@@ -179,14 +181,14 @@ static int give_secrets(const struct sty_workspace *workspace, const json_t *sec
 static int give(const struct sty_workspace *workspace, const struct sty_step *step, const char *name,
                 struct sty_error *err)
 {
-    const struct passwd *user = getpwnam(name);
-    if (!user)
-        return sty_error_set(err, STY_FAILED, "there is no user '%s'", name);
-    if (user->pw_uid == geteuid())
+    struct sty_user user;
+    if (sty_user_find(&user, name, err) < 0)
+        return -1;
+    if (user.uid == geteuid())
         return 0;
-    if (give_folder(workspace->base, user) < 0 || give_folder(workspace->directory, user) < 0 ||
-        give_folder(workspace->context, user) < 0 ||
-        (workspace->secrets && give_secrets(workspace, json_object_get(step->args, "secrets"), user) < 0))
+    if (give_folder(workspace->base, &user) < 0 || give_folder(workspace->directory, &user) < 0 ||
+        give_folder(workspace->context, &user) < 0 ||
+        (workspace->secrets && give_secrets(workspace, json_object_get(step->args, "secrets"), &user) < 0))
         return sty_error_errno(err, STY_DENIED, errno, "give the step's files to '%s'", name);
     return 0;
 }

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The way from a commit to a running, recorded deployment, with the real binary over a local remote."""
+import os
+import signal
+
 import pytest
 
 from installation import Installation, deployment
@@ -80,3 +83,42 @@ def test_explain_names_file_line_commit_and_author(it):
                                "author": "Anna"}
     assert it.document("explain", "shop", "cluster.config.root")["origin"]["commit"] == first
     assert f"deployments/shop.yaml:8:22  ({second[:8]} by Anna)" in it.run("explain", "shop", "parameters.port").stdout
+
+
+COMMAND = """apiVersion: styrmin.io/v1
+kind: ApplicationDriver
+metadata: {name: door}
+spec:
+  version: "1"
+  components:
+    all:
+      resources:
+        - file: {path: "{{cluster.config.root}}/list", content: "one"}
+        - command:
+            check: [test, -e, "{{cluster.config.root}}/copy"]
+            apply: [./daemon, "{{cluster.config.root}}"]
+            remove: [mv, "{{cluster.config.root}}/list", "{{cluster.config.root}}/copy", "{{cluster.config.root}}/away"]
+"""
+# One that makes itself a daemon, as what starts containers does.
+DAEMON = """#!/bin/sh
+cp "$1/list" "$1/copy"
+setsid sh -c 'echo $$ > "$1/pid"; exec sleep 100' daemon "$1" >/dev/null 2>&1 &
+until [ -s "$1/pid" ]; do sleep 0.01; done
+"""
+
+
+def test_a_command_stands_on_the_files_beside_it_and_leaves_daemons(it):
+    it.write("drivers/door/1/driver.styrmin.yml", COMMAND)
+    it.write("drivers/door/1/daemon", DAEMON, 0o755)
+    it.write("deployments/door.yaml", "apiVersion: styrmin.io/v1\nkind: Deployment\nmetadata: {name: door}\n"
+             "spec: {environment: production, driver: {name: door, version: \"1\"}, version: 1.0.0}\n")
+    it.commit("door")
+    assert it.kinds() == {"door": ("create", "succeeded")}
+    daemon = int(it.read("pid"))
+    os.kill(daemon, 0)  # it lives
+    os.kill(daemon, signal.SIGKILL)
+    (it.root / "away").mkdir()
+    it.remove("deployments/door.yaml")
+    it.commit("no door\n\nStyrmin-Allow: delete=1")
+    assert it.kinds() == {"door": ("delete", "succeeded")}
+    assert sorted(p.name for p in (it.root / "away").iterdir()) == ["copy", "list"]  # while its file was there

@@ -32,12 +32,11 @@ static void look_at(const struct sty_stream_document *document, struct sty_arena
     const json_t *schema = sty_schema_get(schema_of(document->kind));
     if (!sty_schema_fits(value, schema, schema))
         abort();
-    struct sty_document packed = {.path = "drivers/a/1/driver.styrmin.yml",
-                                  .value = document->decoded.value,
-                                  .marks = document->decoded.marks},
-                        again = {.path = packed.path};
-    sty_auto_free char *text = sty_document_pack(&packed);
-    if (!text || sty_document_unpack(&again, arena, text, &err) < 0 || !json_equal(again.value, packed.value))
+    struct sty_document packed = {
+        .path = "drivers/a/1/driver.styrmin.yml", .value = document->decoded.value, .marks = document->decoded.marks};
+    sty_document_pack(&packed, arena);
+    struct sty_document again = {.path = packed.path, .text = packed.text};
+    if (!packed.text || sty_document_open(&again, arena, &err) < 0 || !json_equal(again.value, packed.value))
         abort();
 }
 

@@ -157,12 +157,36 @@ static void test_pack_and_unpack(void **state)
     assert_int_equal(sty_catalog_find(&found, &twice, l.catalog, STY_KIND_DRIVER, "web/2", &err), 0);
     assert_non_null(found);
     assert_string_equal(found->folder, "drivers/web/2");
-    sty_auto_free char *text = sty_document_pack(found);
-    struct sty_document again = {.kind = found->kind, .key = found->key, .path = found->path};
-    assert_int_equal(sty_document_unpack(&again, l.arena, text, &err), 0);
+    struct sty_document again = {.kind = found->kind, .key = found->key, .path = found->path, .text = found->text};
+    assert_int_equal(sty_document_open(&again, l.arena, &err), 0);
     assert_true(json_equal(again.value, found->value));
     assert_true(json_equal(again.marks, found->marks));
     assert_string_equal(again.folder, "drivers/web/2");
+    unload(&l);
+}
+
+static void test_folded_until_asked_for(void **state)
+{
+    (void)state;
+    struct loaded l;
+    struct sty_error err;
+    const struct sty_document *found = NULL, *again = NULL, **list = NULL;
+    size_t count = 0;
+    bool twice;
+    load(&l, STYRMIN_ROOT "/examples/quickstart/platform");
+    assert_int_equal(sty_catalog_list(&list, &count, l.catalog, STY_KIND_DEPLOYMENT, NULL, &err), 0);
+    assert_true(count > 0);
+    for (size_t i = 0; i < count; i++)
+        assert_null(list[i]->value);
+    assert_int_equal(sty_catalog_find(&found, &twice, l.catalog, STY_KIND_DEPLOYMENT, list[0]->key, &err), 0);
+    assert_ptr_equal(found, list[0]);
+    json_auto_t *value = json_incref(found->value), *marks = json_incref(found->marks);
+    sty_document_fold(found);
+    assert_null(found->value);
+    assert_int_equal(sty_catalog_find(&again, &twice, l.catalog, STY_KIND_DEPLOYMENT, list[0]->key, &err), 0);
+    assert_ptr_equal(again, found);
+    assert_true(json_equal(again->value, value));
+    assert_true(json_equal(again->marks, marks));
     unload(&l);
 }
 
@@ -171,7 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),           cmocka_unit_test(test_quickstart_has_no_mistakes),
         cmocka_unit_test(test_placement),       cmocka_unit_test(test_unreadable_is_known),
-        cmocka_unit_test(test_pack_and_unpack),
+        cmocka_unit_test(test_pack_and_unpack), cmocka_unit_test(test_folded_until_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -85,6 +85,15 @@ static int unreadable(void *self, const char ***out, size_t *count, struct sty_a
     return 0;
 }
 
+/* Its text only, as a ledger has it. */
+static struct sty_document as_stored(const struct sty_document *document)
+{
+    struct sty_document row = *document;
+    row.value = row.marks = NULL;
+    row.owned = false;
+    return row;
+}
+
 /* As the header of the catalog says what the store should hold from now on. */
 static void keep(struct memory *memory, const struct sty_catalog *catalog)
 {
@@ -99,7 +108,7 @@ static void keep(struct memory *memory, const struct sty_catalog *catalog)
                 memory->rows[kept++] = memory->rows[i];
         }
         for (size_t i = 0; file->readable && i < file->count; i++)
-            memory->rows[kept++] = file->documents[i];
+            memory->rows[kept++] = as_stored(&file->documents[i]);
         memory->count = kept;
     }
     const char *const *list = sty_catalog_unreadable(&paths, catalog);

@@ -13,7 +13,7 @@ struct bench {
     json_t *owners;           /* "place id" -> "target" (or "target!" where its active Instance holds it) */
     json_t *others;           /* target -> "sound" | "tainted" | "absent" */
     json_t *needy;            /* target -> dependent's name */
-    json_t *approved, *shown; /* arrays of digests */
+    json_t *approved, *granted, *shown; /* arrays of digests */
     bool broken;              /* every lookup fails */
     const char *dependents[2];
     char owner[64];
@@ -60,9 +60,12 @@ static inline int bench_dependents(void *self, const char *const **out, const ch
     return fails(b, err);
 }
 
-static inline int bench_approved(void *self, bool *out, const char *digest, struct sty_error *err)
+static inline int bench_approved(void *self, enum sty_plan_approval *out, const char *digest, struct sty_error *err)
 {
-    *out = sty_json_has(((struct bench *)self)->approved, digest);
+    const struct bench *b = self;
+    *out = sty_json_has(b->approved, digest)  ? STY_PLAN_APPROVED
+           : sty_json_has(b->granted, digest) ? STY_PLAN_GRANTED
+                                              : STY_PLAN_UNAPPROVED;
     return fails(self, err);
 }
 
@@ -81,6 +84,7 @@ static inline int bench_setup(void **state)
     b->others = json_object();
     b->needy = json_object();
     b->approved = json_array();
+    b->granted = json_array();
     b->shown = json_array();
     *state = b;
     return 0;
@@ -98,6 +102,7 @@ static inline int bench_teardown(void **state)
     json_decref(b->others);
     json_decref(b->needy);
     json_decref(b->approved);
+    json_decref(b->granted);
     json_decref(b->shown);
     free(b);
     return 0;

@@ -142,6 +142,32 @@ static void test_deletes_have_a_budget_of_their_own(void **state)
     expect_plan(b, "a delete; b release; ");
 }
 
+/* A trailer counts in one walk; what it covers and what waits for something else is to be remembered by the caller. */
+static void test_a_trailer_is_granted(void **state)
+{
+    struct bench *b = *state;
+    bench_target(b, "a", ONE, NULL);
+    bench_target(b, "b", EMPTY(1), NULL)->found = (struct sty_plan_block){"waiting", "for something", NULL};
+    b->environment.budget = (struct sty_budget){.deletes = 1, .changes = -1};
+    expect_plan(b, "a delete!guard; b delete!waiting; ");
+    assert_false(b->plan->blocked[1].granted);
+    b->environment.allow_deletes = 1;
+    expect_plan(b, "a delete!guard; b delete!waiting; ");
+    assert_false(b->plan->blocked[1].granted);
+    b->environment.allow_deletes = 2;
+    expect_plan(b, "a delete; b delete!waiting; ");
+    assert_true(b->plan->blocked[0].granted);
+    json_array_append_new(b->granted, json_string(b->plan->blocked[0].digest));
+    b->environment.allow_deletes = -1;
+    b->environment.budget.deletes = 0;
+    b->targets[0].wanted = true;
+    b->targets[1].found = (struct sty_plan_block){0};
+    expect_plan(b, "b delete; ");
+    /* It lets a budget pass, no review. */
+    b->environment.review_required = true;
+    expect_plan(b, "b delete!review; ");
+}
+
 static void test_creates_and_restores_are_free(void **state)
 {
     struct bench *b = *state;
@@ -212,6 +238,7 @@ int main(void)
         CASE(test_budget),
         CASE(test_percent_is_never_below_one),
         CASE(test_deletes_have_a_budget_of_their_own),
+        CASE(test_a_trailer_is_granted),
         CASE(test_creates_and_restores_are_free),
         CASE(test_wishes),
         CASE(test_heal_only_where_nothing_else_is_to_be_done),

@@ -146,7 +146,15 @@ static void test_text(void **state)
                          "upgraded production/shop 1.4.0 -> 1.5.0 in 42s\n"
                          "update production/web failed: step 2:\\x0aexit status 1\\x1b[2J\n"
                          "delete production/old waiting\n"
-                         "blocked c/production/x (claim): file:/a is\\x0aanother's\n");
+                         "blocked production/x (claim): file:/a is\\x0aanother's\n");
+    json_auto_t *again = json_pack("[{s:s, s:s, s:s}, {s:s, s:s, s:s}]", "target", "c/production/web", "reason",
+                                   "quarantined", "message", "tried", "target", "c/production/shop", "reason",
+                                   "quarantined", "message", "tried");
+    expect_text(again, "partial: 1 upgraded, 1 failed, 1 waiting, 1 blocked\n"
+                       "upgraded production/shop 1.4.0 -> 1.5.0 in 42s\n"
+                       "update production/web failed: step 2:\\x0aexit status 1\\x1b[2J\n"
+                       "delete production/old waiting\n"
+                       "blocked production/shop (quarantined): tried\n"); /* web's failure says it already */
     run_sql("DELETE FROM remediations");
     run_sql("UPDATE commits SET state = 'unchanged'");
     expect_text(NULL, "unchanged: nothing to do\n");
@@ -191,6 +199,10 @@ static void test_suspects(void **state)
         tip);
     expect_text(NULL, known);
     json_t *diff = json_object_get(document, "diff");
+    json_array_insert_new(diff, 0, json_pack("{s:s, s:[], s:[]}", "path", "/components/site/resources", "from", "to"));
+    ok(sty_ledger_exec(ledger, &err, "UPDATE remediations SET document = ?", "j", document));
+    expect_text(NULL, known); /* resources follow from values */
+    json_array_remove(diff, 0);
     for (int i = 0; i < 20; i++)
         json_array_append(diff, json_array_get(diff, 0));
     ok(sty_ledger_exec(ledger, &err, "UPDATE remediations SET document = ?", "j", document));
@@ -221,6 +233,16 @@ static void test_record(void **state)
                 "\"pinned\":null,\"quarantined\":\"sha256:q\",\"remediation\":\"r1\",\"state\":\"failed\",\"steps\":[{"
                 "\"exit_status\":7,\"finished_at\":null,\"seq\":1,\"started_at\":null,\"state\":\"failed\"}],"
                 "\"suspended_until\":5,\"tainted\":1,\"target\":\"c/production/shop\",\"to\":\"" TWO "\"}");
+}
+
+/* Without an end: a number that JSON could not carry. */
+static void test_record_of_a_suspended_one(void **state)
+{
+    (void)state;
+    ended("shop", "update", "succeeded", NULL);
+    run_sql("UPDATE targets SET suspended_until = 9223372036854775807");
+    json_auto_t *payload = report(NULL);
+    assert_non_null(strstr(sty_json_text(payload, "record", ""), "\"suspended_until\":-1,"));
 }
 
 static void test_event(void **state)
@@ -472,6 +494,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         with_remote(test_text),           with_remote(test_what_counts),
         with_remote(test_suspects),       with_remote(test_record),
+        with_remote(test_record_of_a_suspended_one),
         with_remote(test_event),          with_remote(test_delivery),
         with_remote(test_many),           with_remote(test_remote_away),
         with_remote(test_texts_in_order), with_remote(test_push_when_wanted),

@@ -56,6 +56,8 @@ static bool wait_file(const char *name)
     return exists(name);
 }
 
+static bool leaves_daemons;
+
 static int start_shell(char token[STY_ID_SIZE], const char *script, const char *output, int64_t limit)
 {
     const char *argv[] = {"sh", "-c", script, NULL};
@@ -65,7 +67,8 @@ static int start_shell(char token[STY_ID_SIZE], const char *script, const char *
                                    .environment = environment,
                                    .directory = folder,
                                    .output = output,
-                                   .output_limit = limit};
+                                   .output_limit = limit,
+                                   .leaves_daemons = leaves_daemons};
     return launch->start(launch->self, &spec, &err);
 }
 
@@ -261,6 +264,30 @@ static void test_leftovers(void **state)
     assert_int_equal(status_of(token).exit_status, 5);
 }
 
+/* What made itself a daemon stays when the program ended well and may leave some; what only lingers in its session ends. */
+static void test_daemons(void **state)
+{
+    static const char *const script = "(setsid sh -c 'echo $$ > %s; sleep 100' >&- 2>&- &); (echo $$ > %s.it; exec sleep 100) & "
+                                      "while ! [ -s %s ] || ! [ -s %s.it ]; do sleep 0.01; done; exit %d";
+    char token[STY_ID_SIZE];
+    (void)state;
+    leaves_daemons = true;
+    for (int code = 0; code < 2; code++) {
+        const char *name = code ? "bad" : "good";
+        sty_auto_free char *text = sty_sprintf(script, name, name, name, name, code);
+        ok(start_shell(token, text, NULL, 0));
+        assert_int_equal(wait_for(token, 10000).exit_status, code);
+        sty_auto_free char *member = sty_sprintf("%s.it", name);
+        pid_t daemon = pid_in(name), lingers = pid_in(member);
+        ok(launch->end(launch->self, token, SIGTERM, 2000, &err));
+        assert_int_equal(alive(daemon), code == 0);
+        assert_false(alive(lingers));
+        kill(daemon, SIGKILL);
+        assert_int_equal(status_of(token).exit_status, code);
+    }
+    leaves_daemons = false;
+}
+
 /* A killed launcher leaves the program, and it is still found. */
 static void test_launcher_killed(void **state)
 {
@@ -408,6 +435,7 @@ int main(int argc, char **argv)
         with_folder(test_wait_times_out_and_is_cancelled),
         with_folder(test_end_reaches_everything),
         with_folder(test_leftovers),
+        with_folder(test_daemons),
         with_folder(test_launcher_killed),
         with_folder(test_reused_pid),
         with_folder(test_unwanted_start),
