@@ -165,19 +165,25 @@ static const char *steps_line(struct sty_arena *arena, const json_t *steps)
     return sty_arena_strdup(arena, text.data);
 }
 
+/* What comes or goes as a whole differs in everything: its resources say it all. */
+static const json_t *telling_diff(const json_t *entry)
+{
+    bool whole = !sty_json_text(entry, "from", NULL) || !sty_json_text(entry, "to", NULL);
+    return whole ? NULL : json_object_get(entry, "diff");
+}
+
 static void print_planned(const struct sty_cli *cli, const json_t *entry)
 {
-    const json_t *diff = json_object_get(entry, "diff"), *resources = json_object_get(entry, "resources");
+    const json_t *diff = telling_diff(entry), *resources = json_object_get(entry, "resources");
     say(cli, STY_STYLE_BOLD, sty_arena_printf(cli->arena, "%-9s%s", sty_json_text(entry, "kind", ""),
                                               sty_target_words(cli, entry)));
     printf("  %s\n", sty_json_text(entry, "reason", ""));
-    bool create = sty_streq(sty_json_text(entry, "kind", ""), "create");
-    for (size_t i = 0; !create && i < json_array_size(diff) && i < MOST_CHANGES; i++) {
+    for (size_t i = 0; i < json_array_size(diff) && i < MOST_CHANGES; i++) {
         fputs("    ", stdout);
         sty_print_visible(change_line(cli->arena, json_array_get(diff, i)));
         putchar('\n');
     }
-    if (!create && json_array_size(diff) > MOST_CHANGES)
+    if (json_array_size(diff) > MOST_CHANGES)
         printf("    and %zu more; -o json has them all\n", json_array_size(diff) - MOST_CHANGES);
     for (size_t i = 0; i < json_array_size(resources); i++) {
         const json_t *resource = json_array_get(resources, i);
@@ -250,7 +256,7 @@ static void cell(struct sty_str *out, const char *text)
 
 static void markdown_remediation(struct sty_str *out, struct sty_arena *arena, const json_t *entry)
 {
-    const json_t *diff = json_object_get(entry, "diff");
+    const json_t *diff = telling_diff(entry);
     sty_str_appendf(out, "### %s ", sty_json_text(entry, "kind", ""));
     cell(out, sty_json_text(entry, "target", ""));
     sty_str_append(out, "\n\n");
