@@ -119,7 +119,8 @@ static void print_planned(const struct sty_cli *cli, const json_t *entry)
     const char *kind = sty_json_text(entry, "kind", ""), *reason = sty_json_text(entry, "reason", "");
     say_bold(cli, sty_arena_printf(cli->arena, "%s %s", kind, sty_target_words(cli, entry)));
     printf("%s%s\n", *reason ? ": " : "", reason);
-    if (!sty_streq(kind, "create"))
+    /* What comes or goes as a whole differs in everything: its resources say it all. */
+    if (sty_json_text(entry, "from", NULL) && sty_json_text(entry, "to", NULL))
         print_changes(cli, json_object_get(entry, "diff"));
     for (size_t i = 0; i < json_array_size(resources); i++) {
         const json_t *resource = json_array_get(resources, i);
