@@ -114,13 +114,22 @@ static bool any_deployment(bool *out, struct sty_walk *walk, struct sty_error *e
     return true;
 }
 
+/* What was allowed to go before, and could not yet. */
+static bool ends_already(const struct sty_subject *subject)
+{
+    for (size_t i = 0; i < json_array_size(subject->open); i++)
+        if (sty_streq(sty_json_text(json_array_get(subject->open, i), "kind", ""), "delete"))
+            return true;
+    return false;
+}
+
 /* A tree without one Deployment where there were some is a mistake of somebody's hand, unless a trailer covers it. */
 static int refuse_emptiness(struct sty_walk *walk, struct sty_error *err)
 {
     int64_t ends = 0, allowed = 0;
     bool any = true;
     for (size_t i = 0; i < walk->count; i++)
-        ends += !walk->facts[i].wanted && walk->facts[i].active;
+        ends += !walk->facts[i].wanted && walk->facts[i].active && !ends_already(&walk->subjects[i]);
     for (size_t i = 0; i < walk->environment_count; i++)
         if (walk->environments[i].allow_deletes > allowed)
             allowed = walk->environments[i].allow_deletes;
