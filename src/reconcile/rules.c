@@ -104,13 +104,36 @@ static int add_environment(struct sty_walk *walk, const char *name, const struct
     return 0;
 }
 
+static bool planned_before(const struct sty_walk *walk)
+{
+    for (size_t i = 0; i < walk->count; i++)
+        for (size_t o = 0; o < json_array_size(walk->subjects[i].open); o++)
+            if (sty_streq(sty_json_text(json_array_get(walk->subjects[i].open, o), "state", ""), "planned"))
+                return true;
+    return false;
+}
+
+/* A crash between plan and start has the same commit walked again: what it allowed, it still allows. */
+static int read_allowance(struct sty_allowance *out, struct sty_walk *walk, struct sty_error *err)
+{
+    struct sty_commit tip;
+    for (size_t i = 0; i < walk->commit_count; i++)
+        sty_allowance_read(out, walk->commits[i].message);
+    if (walk->commit_count || !walk->snapshot.commit[0] || !planned_before(walk))
+        return 0;
+    if (sty_repo_commit(&tip, walk->arena, walk->snapshot.repo, walk->snapshot.commit, err) < 0)
+        return -1;
+    sty_allowance_read(out, tip.message);
+    return 0;
+}
+
 int sty_walk_rules(struct sty_walk *walk, struct sty_error *err)
 {
     struct sty_allowance allowance = {-1, -1};
     struct sty_map names = STY_MAP_INIT;
     int result = 0;
-    for (size_t i = 0; i < walk->commit_count; i++)
-        sty_allowance_read(&allowance, walk->commits[i].message);
+    if (read_allowance(&allowance, walk, err) < 0)
+        return -1;
     for (size_t i = 0; i < walk->count; i++)
         if (!sty_map_has(&names, walk->facts[i].names.environment))
             sty_map_set(&names, walk->facts[i].names.environment, (void *)walk->facts[i].names.environment);

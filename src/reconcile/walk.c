@@ -129,6 +129,15 @@ static int count_deployments(int64_t *out, struct sty_walk *walk, struct sty_err
     return 0;
 }
 
+/* What was allowed to go before, and could not yet. */
+static bool ends_already(const struct sty_subject *subject)
+{
+    for (size_t i = 0; i < json_array_size(subject->open); i++)
+        if (sty_streq(sty_json_text(json_array_get(subject->open, i), "kind", ""), "delete"))
+            return true;
+    return false;
+}
+
 /*
  * A tree without one Deployment where there were some is a mistake of somebody's hand, unless a trailer covers it. With a
  * file that cannot be read nobody knows whether there is one, and deletes wait anyway.
@@ -137,7 +146,8 @@ static int refuse_emptiness(struct sty_walk *walk, struct sty_error *err)
 {
     int64_t ends = 0, allowed = 0, there = 0, before = 0;
     for (size_t i = 0; i < walk->count; i++)
-        ends += !walk->facts[i].wanted && (walk->facts[i].active || walk->facts[i].inventory_count);
+        ends += !walk->facts[i].wanted && (walk->facts[i].active || walk->facts[i].inventory_count) &&
+                !ends_already(&walk->subjects[i]);
     for (size_t i = 0; i < walk->environment_count; i++)
         if (walk->environments[i].allow_deletes > allowed)
             allowed = walk->environments[i].allow_deletes;

@@ -226,8 +226,7 @@ static int recover(struct sty_step *step, struct sty_error *err)
 {
     if (strcmp(sty_json_text(step->row, "state", ""), "pending") == 0 && !sty_json_text(step->row, "token", NULL))
         return 0;
-    if (sty_step_end_survivor(step, err) < 0 ||
-        in_transaction(write_survived, step->execution, step, NULL, err) < 0)
+    if (sty_step_end_survivor(step, err) < 0 || in_transaction(write_survived, step->execution, step, NULL, err) < 0)
         return -1;
     sty_step_forget(step);
     return 0;

@@ -90,7 +90,7 @@ struct sty_step {
     int64_t exit_status;                 /* of its program; -1: there is none */
     bool doubtful;                       /* its program ended in a way that does not tell what it did */
     struct sty_str output;
-    json_t *filled; /* keyed digests by resource id */
+    json_t *filled;          /* keyed digests by resource id */
     char token[STY_ID_SIZE]; /* of its last program; the launcher knows of it until the result is recorded */
     enum sty_survivor survivor;
 };

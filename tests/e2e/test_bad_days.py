@@ -144,10 +144,10 @@ def test_mistake_deletes_nothing(it):
 # ---- two at once
 
 def test_one_sync_at_a_time(it):
-    running, _ = begin_slow_upgrade(it, 2)
+    running, _ = begin_slow_upgrade(it, 3)
     began = time.monotonic()
     assert it.run("sync", code=75).stderr
-    assert time.monotonic() - began < 1 and running.poll() is None
+    assert time.monotonic() - began < 2 and running.poll() is None
     it.run("sync", "--wait", "30s", code=0)
     assert time.monotonic() - began > 0.5 and running.wait(10) == 0
     assert lines(it) == lines(it, "shop.migrations.begun") == 1 and it.state_of()["state"] == "healthy"
@@ -256,3 +256,19 @@ def test_reboot_in_the_middle_of_a_migration(it):
     assert it.kinds(code=1) == {"shop": ("upgrade", "waiting")}
     it.run("retry", "shop", "--done", "-m", "done by hand")
     assert page(it) == "shop 2.0.0 port 80" and len(it.processes()) == 1 and it.state_of()["state"] == "healthy"
+
+
+# ---- what a trailer allowed
+
+def test_crash_takes_no_allowance_back(it):
+    """The commit that allows it is walked once; that its deletes die before they start changes nothing of that."""
+    it.write("deployments/other.yaml", deployment("other"))
+    wish(it)
+    it.sync()
+    for name in ("shop", "other"):
+        it.remove(f"deployments/{name}.yaml")
+    it.commit("all of it\n\nStyrmin-Allow: delete=2")
+    killed = it.run("sync", code=None, STYRMIN_FAILPOINT="ledger.committed:1:kill")
+    assert killed.returncode == -9 and it.rows("SELECT id FROM remediations WHERE state = 'planned'")
+    assert it.kinds() == {"shop": ("delete", "succeeded"), "other": ("delete", "succeeded")}
+    assert list(it.root.iterdir()) == [] and it.processes() == []

@@ -9,8 +9,6 @@ import collections
 import functools
 import hashlib
 import json
-import os
-import pathlib
 import queue
 import re
 import shutil

@@ -49,6 +49,30 @@ static void test_file_life(void **state)
     remove_well(&call);
 }
 
+/* What a crash leaves between writing and renaming is gone with the next apply, and at the latest with the file. */
+static void test_leftover(void **state)
+{
+    struct fixture *f = *state;
+    char temp[STY_TEMP_SIZE];
+    json_auto_t *resource = file(f, "root/a", "one\n");
+    struct sty_provider_call call = call_of(f, resource);
+    sty_file_temp_name(temp, "a");
+    sty_auto_free char *name = sty_sprintf("root/%s", temp);
+    const char *left = at(f, name);
+    put_file(left, "half", 0600);
+    assert_applied(&call, true);
+    assert_false(exists(left));
+    put_file(left, "half", 0600);
+    assert_applied(&call, false);
+    assert_false(exists(left));
+    put_file(left, "half", 0600);
+    remove_well(&call);
+    assert_false(exists(left));
+    put_file(left, "half", 0600);
+    remove_well(&call);
+    assert_false(exists(left));
+}
+
 static void test_file_owner(void **state)
 {
     struct fixture *f = *state;
@@ -308,6 +332,7 @@ int main(void)
     setenv("STYRMIN_FAILPOINT", "file.stage:1:ENOSPC", 1);
     const struct CMUnitTest tests[] = {TEST(test_full_disk),
                                        TEST(test_file_life),
+                                       TEST(test_leftover),
                                        TEST(test_file_owner),
                                        TEST(test_refused_paths),
                                        TEST(test_check_touches_nothing),
