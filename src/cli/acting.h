@@ -25,8 +25,8 @@ int sty_acting_look(struct sty_acting *out, struct sty_cli *cli, struct sty_erro
 void sty_print_sync(const struct sty_cli *cli, const json_t *document);
 /* What waits for a person, each with its reason and what to do. */
 void sty_print_blocked(const struct sty_cli *cli, const json_t *list);
-void sty_print_plan(const struct sty_cli *cli, const json_t *document);
-void sty_print_plan_markdown(const json_t *document);
+void sty_print_plan(const struct sty_cli *cli, const struct sty_outcome *plan);
+void sty_print_plan_markdown(const struct sty_outcome *plan);
 /* "production/shop" of an entry with "environment" and "deployment", or of its full "target". In the arena. */
 const char *sty_target_words(const struct sty_cli *cli, const json_t *entry);
 

@@ -19,6 +19,14 @@ int sty_configuration_load(struct sty_configuration *out, struct sty_arena *aren
 
 /* One JSON document and a newline on stdout. STY_EXIT_OK, or -1 when stdout cannot be written. */
 int sty_print_json(const json_t *document, struct sty_error *err);
+/* The same bytes, where one of the document's lists is empty and its entries are made only to be printed. */
+struct sty_json_list {
+    const char *name;
+    const void *self;
+    size_t count;
+    json_t *(*entry)(const void *self, size_t i); /* a new reference */
+};
+int sty_print_json_list(const json_t *document, const struct sty_json_list *list, struct sty_error *err);
 /* Untrusted text made visible, on stdout. */
 void sty_print_visible(const char *text);
 enum sty_style { STY_STYLE_PLAIN, STY_STYLE_BOLD, STY_STYLE_DIM, STY_STYLE_GOOD, STY_STYLE_BAD, STY_STYLE_WARN };

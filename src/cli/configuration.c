@@ -58,9 +58,15 @@ static int64_t milliseconds(const json_t *object, const char *key)
     return text && sty_duration_parse(&ms, text, &ignored) == 0 ? ms : 0;
 }
 
+static enum sty_verify_mode verify_mode(const char *text)
+{
+    return sty_streq(text, "every") ? STY_VERIFY_EVERY : sty_streq(text, "head") ? STY_VERIFY_HEAD : STY_VERIFY_NONE;
+}
+
 static void read_source(struct sty_configuration *out, struct sty_arena *arena, const char *folder)
 {
     const json_t *source = json_object_get(out->value, "source"), *auth = json_object_get(source, "auth");
+    const json_t *verify = json_object_get(source, "verify");
     const char *url = sty_json_text(source, "url", "");
     bool local = !strstr(url, "://") && !strchr(url, ':');
     out->source = (struct sty_source_config){
@@ -78,6 +84,9 @@ static void read_source(struct sty_configuration *out, struct sty_arena *arena, 
         .stall_timeout_ms = milliseconds(source, "stall_timeout"),
         .total_timeout_ms = milliseconds(source, "total_timeout"),
         .accept_rewind = sty_streq(sty_json_text(source, "rewind", "refuse"), "accept"),
+        .verify = verify_mode(sty_json_text(verify, "mode", "none")),
+        .signers_file = located(arena, folder, sty_json_text(verify, "signers_file", NULL)),
+        .keyring_file = located(arena, folder, sty_json_text(verify, "keyring_file", NULL)),
     };
 }
 

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "cli/doctor.h"
+#include "ledger/ledger.h"
 
 /* ---- programs ---- */
 
@@ -22,6 +23,11 @@ static bool is_ssh(const char *url)
 static bool is_local(const char *url)
 {
     return url[0] == '/' || sty_starts_with(url, "file://");
+}
+
+static bool verifies(const struct sty_doctor *doctor)
+{
+    return doctor->configuration->source.verify != STY_VERIFY_NONE;
 }
 
 static void check_program(struct sty_doctor *doctor, const char *program, const char *remedy)
@@ -41,14 +47,20 @@ void sty_doctor_programs(struct sty_doctor *doctor)
         check_program(doctor, "ssh", "install OpenSSH's client");
     if (is_local(url))
         check_program(doctor, "git-upload-pack", "install git");
-    if (is_local(url) &&
-        sty_json_bool(sty_json_pointer(doctor->configuration->value, "/report/notes"), "push", true))
+    if (is_local(url) && sty_json_bool(sty_json_pointer(doctor->configuration->value, "/report/notes"), "push", true))
         check_program(doctor, "git-receive-pack", "install git");
+    if (verifies(doctor) && doctor->configuration->source.signers_file)
+        check_program(doctor, "ssh-keygen", "install OpenSSH's client");
+    if (verifies(doctor) && doctor->configuration->source.keyring_file)
+        check_program(doctor, "gpgv", "install gpgv");
 }
 
-/* ---- files of source.auth ---- */
+/* ---- files that the source needs ---- */
 
-static void check_file(struct sty_doctor *doctor, const char *what, const char *path, bool secret)
+/* What others may not do with a file. */
+enum { SECRET = S_IRWXG | S_IRWXO, OURS = S_IWGRP | S_IWOTH };
+
+static void check_file(struct sty_doctor *doctor, const char *what, const char *path, mode_t closed)
 {
     struct stat status;
     if (!path)
@@ -58,8 +70,9 @@ static void check_file(struct sty_doctor *doctor, const char *what, const char *
                     "%s cannot be read", path);
     else if (!S_ISREG(status.st_mode))
         sty_finding(doctor, what, STY_FINDING_FAILED, "name a file", "%s is no file", path);
-    else if (secret && (status.st_mode & (S_IRWXG | S_IRWXO)))
-        sty_finding(doctor, what, STY_FINDING_WARNING, sty_arena_printf(doctor->arena, "chmod 0600 %s", path),
+    else if (status.st_mode & closed)
+        sty_finding(doctor, what, STY_FINDING_WARNING,
+                    sty_arena_printf(doctor->arena, "chmod %s %s", closed == SECRET ? "0600" : "go-w", path),
                     "%s is open to others than its owner (mode %04o)", path, status.st_mode & 07777);
     else
         sty_finding(doctor, what, STY_FINDING_OK, NULL, "%s", path);
@@ -68,10 +81,12 @@ static void check_file(struct sty_doctor *doctor, const char *what, const char *
 void sty_doctor_auth(struct sty_doctor *doctor)
 {
     const struct sty_source_config *source = &doctor->configuration->source;
-    check_file(doctor, "password_file", source->password_file, true);
-    check_file(doctor, "ssh_key_file", source->ssh_key_file, true);
-    check_file(doctor, "known_hosts", source->known_hosts_file, false);
-    check_file(doctor, "ca_file", source->ca_file, false);
+    check_file(doctor, "password_file", source->password_file, SECRET);
+    check_file(doctor, "ssh_key_file", source->ssh_key_file, SECRET);
+    check_file(doctor, "known_hosts", source->known_hosts_file, 0);
+    check_file(doctor, "ca_file", source->ca_file, 0);
+    check_file(doctor, "signers_file", source->signers_file, OURS);
+    check_file(doctor, "keyring_file", source->keyring_file, OURS);
 }
 
 /* ---- the remote ---- */
@@ -109,6 +124,37 @@ static void check_notes(struct sty_doctor *doctor, struct sty_repo *repo)
                     "let this user push refs/notes/*, or set report.notes.push: false", "%s", err.text);
 }
 
+static bool was_accepted(struct sty_doctor *doctor, const char *tip)
+{
+    sty_auto_ptr(ledger) ledger = NULL;
+    int64_t found = 0;
+    struct sty_error ignored;
+    return sty_ledger_open(&ledger, doctor->configuration->state_dir, STY_LEDGER_READ, &ignored) == 0 &&
+           sty_ledger_number(&found, ledger, &ignored, "SELECT count(*) FROM sources WHERE accepted = ?", "s", tip) ==
+               0 &&
+           found;
+}
+
+/* By a fetch as the first of all: what a sync would meet is found out by what a sync does. */
+static void check_signature(struct sty_doctor *doctor, struct sty_repo *repo, const char *tip)
+{
+    struct sty_fetch_result fetched;
+    struct sty_error err;
+    if (!verifies(doctor))
+        return;
+    if (sty_repo_fetch(&fetched, repo, &doctor->configuration->source, NULL, &err) == 0)
+        sty_finding(doctor, "signature", STY_FINDING_OK, NULL, "of %.12s: by an allowed signer", fetched.tip);
+    else if (err.code == STY_DENIED && was_accepted(doctor, tip))
+        sty_finding(doctor, "signature", STY_FINDING_WARNING, "the next commit has to be signed",
+                    "%.12s would not be accepted now, but was before", tip);
+    else
+        sty_finding(doctor, "signature", STY_FINDING_FAILED,
+                    err.code == STY_DENIED      ? "have it signed, or allow its signer in source.verify"
+                    : err.code == STY_NOT_FOUND ? "install what is missing"
+                                                : remedy_for(err.code),
+                    "%s", err.text);
+}
+
 static void ask_remote(struct sty_doctor *doctor, struct sty_repo *repo)
 {
     const struct sty_source_config *source = &doctor->configuration->source;
@@ -119,6 +165,7 @@ static void ask_remote(struct sty_doctor *doctor, struct sty_repo *repo)
         return;
     }
     sty_finding(doctor, "source", STY_FINDING_OK, NULL, "%s is at %.12s", source->branch, tip);
+    check_signature(doctor, repo, tip);
     check_notes(doctor, repo);
 }
 

@@ -9,9 +9,7 @@ static enum sty_style style_of(size_t column, const char *cell)
 {
     if (column != 2)
         return STY_STYLE_PLAIN;
-    return sty_streq(cell, "healed")    ? STY_STYLE_GOOD
-           : sty_streq(cell, "unknown") ? STY_STYLE_WARN
-                                        : STY_STYLE_BAD;
+    return sty_streq(cell, "healed") ? STY_STYLE_GOOD : sty_streq(cell, "unknown") ? STY_STYLE_WARN : STY_STYLE_BAD;
 }
 
 /* A value as short as people compare it: of a digest its beginning, of a long text too. */
@@ -61,13 +59,14 @@ static void say(const struct sty_cli *cli, const json_t *document)
     static const char *const heading[COLUMNS] = {"TARGET", "RESOURCE", "STATE", "DIFFERENCE"};
     memcpy(cells, heading, sizeof(heading));
     for (size_t i = 0; i < json_array_size(deployments); i++) {
-        const json_t *deployment = json_array_get(deployments, i), *resources = json_object_get(deployment, "resources");
+        const json_t *deployment = json_array_get(deployments, i),
+                     *resources = json_object_get(deployment, "resources");
         for (size_t r = 0; r < json_array_size(resources); r++) {
             const json_t *resource = json_array_get(resources, r);
             bool healed = sty_json_bool(resource, "healed", false);
             cells[at++] = sty_target_words(cli, deployment);
             cells[at++] = sty_json_text(resource, "id", "");
-            cells[at++] = healed                                             ? "healed"
+            cells[at++] = healed                                       ? "healed"
                           : sty_json_bool(resource, "flapping", false) ? "flapping"
                                                                        : sty_json_text(resource, "state", "");
             cells[at++] = difference(cli->arena, resource);
@@ -77,7 +76,8 @@ static void say(const struct sty_cli *cli, const json_t *document)
         sty_print_table(cli, &(struct sty_table){COLUMNS, rows, cells, style_of});
     else
         printf("%zu target%s as the active Instance%s\n", json_array_size(deployments),
-               json_array_size(deployments) == 1 ? " is" : "s are", json_array_size(deployments) == 1 ? " says" : "s say");
+               json_array_size(deployments) == 1 ? " is" : "s are",
+               json_array_size(deployments) == 1 ? " says" : "s say");
 }
 
 int sty_command_drift(struct sty_cli *cli, struct sty_error *err)

@@ -252,9 +252,9 @@ static void print_facts(const struct facts *facts, const struct sty_cli *cli)
     line("desired", instance_words(facts, cli, false));
     line("active", instance_words(facts, cli, true));
     if (facts->row->active && facts->row->desired && !sty_streq(facts->row->active, facts->row->desired))
-        line("difference", sty_arena_printf(arena, "styrmin diff %s@active %s@desired shows it",
-                                            sty_json_text(facts->target, "name", ""),
-                                            sty_json_text(facts->target, "name", "")));
+        line("difference",
+             sty_arena_printf(arena, "styrmin diff %s@active %s@desired shows it",
+                              sty_json_text(facts->target, "name", ""), sty_json_text(facts->target, "name", "")));
     if (sty_json_int(facts->more, "tainted", 0))
         line("tainted", "a remediation began and did not succeed");
     if (json_is_string(json_object_get(facts->target, "quarantined")))

@@ -16,6 +16,47 @@ int sty_print_json(const json_t *document, struct sty_error *err)
     return STY_EXIT_OK;
 }
 
+/* As json_dumpf() would at this depth: strings hold no newline, so what looks like one is one. */
+static void print_deep(const json_t *value, int depth)
+{
+    sty_auto_free char *text = json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY);
+    for (const char *line = text; line; line = strchr(line, '\n')) {
+        if (*line == '\n')
+            printf("\n%*s", 2 * depth, ""), line++;
+        fwrite(line, 1, strcspn(line, "\n"), stdout);
+    }
+}
+
+static void print_entries(const struct sty_json_list *list)
+{
+    fputs(list->count ? "[\n" : "[]", stdout);
+    for (size_t i = 0; i < list->count; i++) {
+        json_auto_t *entry = list->entry(list->self, i);
+        fputs("    ", stdout);
+        print_deep(entry, 2);
+        fputs(i + 1 < list->count ? ",\n" : "\n  ]", stdout);
+    }
+}
+
+int sty_print_json_list(const json_t *document, const struct sty_json_list *list, struct sty_error *err)
+{
+    const char *name, *before = "{\n  ";
+    json_t *value;
+    json_object_foreach ((json_t *)document, name, value) {
+        json_auto_t *key = json_string(name);
+        fputs(before, stdout);
+        print_deep(key, 0);
+        fputs(": ", stdout);
+        if (strcmp(name, list->name) == 0)
+            print_entries(list);
+        else
+            print_deep(value, 1);
+        before = ",\n  ";
+    }
+    fputs("\n}\n", stdout);
+    return ferror(stdout) ? sty_error_errno(err, STY_IO, errno, "writing to stdout") : STY_EXIT_OK;
+}
+
 void sty_print_visible(const char *text)
 {
     sty_auto(str) clean = STY_STR_INIT;

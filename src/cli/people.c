@@ -53,11 +53,11 @@ enum sty_style sty_people_style(const char *state)
         const char *state;
         enum sty_style style;
     } styles[] = {
-        {"healthy", STY_STYLE_GOOD},    {"succeeded", STY_STYLE_GOOD}, {"degraded", STY_STYLE_BAD},
-        {"failed", STY_STYLE_BAD},      {"blocked", STY_STYLE_WARN},   {"unknown", STY_STYLE_WARN},
-        {"waiting", STY_STYLE_WARN},    {"suspended", STY_STYLE_DIM},  {"stopped", STY_STYLE_DIM},
-        {"progressing", STY_STYLE_BOLD}, {"running", STY_STYLE_BOLD},  {"superseded", STY_STYLE_DIM},
-        {"skipped", STY_STYLE_DIM},     {"pending", STY_STYLE_DIM},
+        {"healthy", STY_STYLE_GOOD},     {"succeeded", STY_STYLE_GOOD}, {"degraded", STY_STYLE_BAD},
+        {"failed", STY_STYLE_BAD},       {"blocked", STY_STYLE_WARN},   {"unknown", STY_STYLE_WARN},
+        {"waiting", STY_STYLE_WARN},     {"suspended", STY_STYLE_DIM},  {"stopped", STY_STYLE_DIM},
+        {"progressing", STY_STYLE_BOLD}, {"running", STY_STYLE_BOLD},   {"superseded", STY_STYLE_DIM},
+        {"skipped", STY_STYLE_DIM},      {"pending", STY_STYLE_DIM},
     };
     for (size_t i = 0; i < STY_COUNT(styles); i++)
         if (strcmp(styles[i].state, state) == 0)

@@ -60,14 +60,21 @@ static int choose(struct sty_snapshot *snapshot, struct sty_repo **folder, struc
     return result < 0 ? -1 : sty_repo_snapshot(snapshot, acting->repo, commit, source->path, err);
 }
 
-static int say(struct sty_cli *cli, const json_t *document, struct sty_error *err)
+static json_t *entry_at(const void *planned, size_t i)
 {
+    return sty_planned_get(planned, i);
+}
+
+static int say(struct sty_cli *cli, const struct sty_outcome *plan, struct sty_error *err)
+{
+    const struct sty_json_list remediations = {"remediations", plan->planned, sty_planned_count(plan->planned),
+                                               entry_at};
     if (cli->json)
-        return sty_print_json(document, err);
+        return sty_print_json_list(plan->document, &remediations, err);
     if (sty_streq(sty_cli_option(cli, "output"), "markdown"))
-        sty_print_plan_markdown(document);
+        sty_print_plan_markdown(plan);
     else
-        sty_print_plan(cli, document);
+        sty_print_plan(cli, plan);
     return 0;
 }
 
@@ -85,7 +92,7 @@ int sty_command_plan(struct sty_cli *cli, struct sty_error *err)
         choose(&snapshot, &folder, cli, &acting, err) < 0)
         return -1;
     struct sty_plan_options options = {.snapshot = &snapshot, .foreign = folder != NULL, .targets = cli->arguments};
-    if (sty_reconcile_plan(&outcome, &acting.installation, &options, err) < 0 || say(cli, outcome.document, err) < 0)
+    if (sty_reconcile_plan(&outcome, &acting.installation, &options, err) < 0 || say(cli, &outcome, err) < 0)
         return -1;
     return sty_cli_option(cli, "exit-code") && outcome.changes ? STY_EXIT_CHANGES : STY_EXIT_OK;
 }

@@ -61,9 +61,9 @@ static char sign_of(const char *op)
 static void print_change(const struct sty_cli *cli, const json_t *entry)
 {
     const char *place = place_of(cli->arena, json_object_get(entry, "origin"));
-    const char *words = sty_arena_printf(cli->arena, "  %c %s  %s", sign_of(sty_json_text(entry, "op", "")),
-                                         path_words(cli->arena, sty_json_text(entry, "path", "")),
-                                         change_words(cli->arena, entry));
+    const char *words =
+        sty_arena_printf(cli->arena, "  %c %s  %s", sign_of(sty_json_text(entry, "op", "")),
+                         path_words(cli->arena, sty_json_text(entry, "path", "")), change_words(cli->arena, entry));
     bool together = strlen(words) + strlen(place) + 3 <= STY_TEXT_WIDTH;
     sty_print_visible(words);
     if (*place) {
@@ -102,10 +102,13 @@ static const char *steps_line(struct sty_arena *arena, const json_t *steps)
     for (size_t i = 0; i < json_array_size(steps); i++) {
         const json_t *step = json_array_get(steps, i);
         const char *component = sty_json_text(step, "component", NULL);
-        const char *program = json_string_value(
-            json_array_get(json_object_get(json_object_get(step, "args"), "command"), 0));
+        const char *program =
+            json_string_value(json_array_get(json_object_get(json_object_get(step, "args"), "command"), 0));
         sty_str_appendf(&text, "%s%s%s%s", i ? ", " : "", sty_json_text(step, "type", ""),
-                        component || program ? " " : "", component ? component : program ? program : "");
+                        component || program ? " " : "",
+                        component ? component
+                        : program ? program
+                                  : "");
     }
     return sty_arena_strdup(arena, text.data);
 }
@@ -131,15 +134,16 @@ static void print_planned(const struct sty_cli *cli, const json_t *entry)
 }
 
 /* "2 to update, 1 to upgrade, 7 unchanged, 1 blocked" */
-static void summarise(struct sty_str *out, const json_t *document)
+static void summarise(struct sty_str *out, const struct sty_outcome *plan)
 {
-    static const char *const kinds[] = {"create", "update", "upgrade", "downgrade", "start", "stop",
-                                        "delete", "restore", "heal",   "adopt",     "release"};
-    const json_t *remediations = json_object_get(document, "remediations");
+    static const char *const kinds[] = {"create", "update",  "upgrade", "downgrade", "start",  "stop",
+                                        "delete", "restore", "heal",    "adopt",     "release"};
+    const json_t *document = plan->document;
+    size_t total = sty_planned_count(plan->planned);
     for (size_t k = 0; k < STY_COUNT(kinds); k++) {
         size_t count = 0;
-        for (size_t i = 0; i < json_array_size(remediations); i++)
-            count += sty_streq(sty_json_text(json_array_get(remediations, i), "kind", ""), kinds[k]);
+        for (size_t i = 0; i < total; i++)
+            count += sty_streq(sty_planned_kind(plan->planned, i), kinds[k]);
         if (count)
             sty_str_appendf(out, "%zu to %s, ", count, kinds[k]);
     }
@@ -148,14 +152,19 @@ static void summarise(struct sty_str *out, const json_t *document)
         sty_str_appendf(out, ", %zu blocked", json_array_size(json_object_get(document, "blocked")));
 }
 
-void sty_print_plan(const struct sty_cli *cli, const json_t *document)
+void sty_print_plan(const struct sty_cli *cli, const struct sty_outcome *plan)
 {
-    const json_t *remediations = json_object_get(document, "remediations");
-    const json_t *problems = json_object_get(document, "problems");
+    const json_t *document = plan->document, *problems = json_object_get(document, "problems");
+    size_t total = sty_planned_count(plan->planned);
     sty_auto(str) summary = STY_STR_INIT;
-    summarise(&summary, document);
-    for (size_t i = 0; i < json_array_size(remediations); i++)
-        print_planned(cli, json_array_get(remediations, i));
+    summarise(&summary, plan);
+    for (size_t i = 0; i < total; i++) {
+        json_auto_t *entry = sty_planned_get(plan->planned, i);
+        sty_auto_ptr(arena) arena = sty_arena_new();
+        struct sty_cli one = *cli;
+        one.arena = arena;
+        print_planned(&one, entry);
+    }
     sty_print_blocked(cli, json_object_get(document, "blocked"));
     for (size_t i = 0; i < json_array_size(problems); i++) {
         const json_t *p = json_array_get(problems, i);
@@ -167,7 +176,7 @@ void sty_print_plan(const struct sty_cli *cli, const json_t *document)
     puts(summary.data);
     if (json_array_size(json_object_get(document, "blocked")) > 1)
         printf("to approve all of it at once:\n  styrmin approve %s -m REASON\n", sty_json_text(document, "whole", ""));
-    if (json_array_size(remediations))
+    if (total)
         printf("to run exactly this:\n  styrmin sync --plan %s\n", sty_json_text(document, "digest", ""));
 }
 
@@ -188,8 +197,9 @@ static void cell(struct sty_str *out, const char *text)
     }
 }
 
-static void markdown_remediation(struct sty_str *out, struct sty_arena *arena, const json_t *entry)
+static void markdown_remediation(struct sty_str *out, const json_t *entry)
 {
+    sty_auto_ptr(arena) arena = sty_arena_new();
     const json_t *diff = json_object_get(entry, "diff");
     sty_str_appendf(out, "### %s ", sty_json_text(entry, "kind", ""));
     cell(out, sty_json_text(entry, "target", ""));
@@ -201,7 +211,8 @@ static void markdown_remediation(struct sty_str *out, struct sty_arena *arena, c
     for (size_t i = 0; i < json_array_size(diff) && i < 4 * (size_t)MOST_CHANGES; i++) {
         const json_t *d = json_array_get(diff, i);
         const char *cells[] = {sty_json_text(d, "path", ""), short_value(arena, json_object_get(d, "from")),
-                               short_value(arena, json_object_get(d, "to")), place_of(arena, json_object_get(d, "origin"))};
+                               short_value(arena, json_object_get(d, "to")),
+                               place_of(arena, json_object_get(d, "origin"))};
         for (size_t c = 0; c < STY_COUNT(cells); c++) {
             sty_str_append(out, "| ");
             cell(out, cells[c]);
@@ -214,16 +225,17 @@ static void markdown_remediation(struct sty_str *out, struct sty_arena *arena, c
     sty_str_append(out, "\n\n");
 }
 
-void sty_print_plan_markdown(const json_t *document)
+void sty_print_plan_markdown(const struct sty_outcome *plan)
 {
-    sty_auto_ptr(arena) arena = sty_arena_new();
     sty_auto(str) out = STY_STR_INIT;
-    const json_t *remediations = json_object_get(document, "remediations"), *blocked = json_object_get(document, "blocked");
+    const json_t *document = plan->document, *blocked = json_object_get(document, "blocked");
     sty_str_append(&out, "## Plan: ");
-    summarise(&out, document);
+    summarise(&out, plan);
     sty_str_appendf(&out, "\n\nDigest `%s`\n\n", sty_json_text(document, "digest", ""));
-    for (size_t i = 0; i < json_array_size(remediations); i++)
-        markdown_remediation(&out, arena, json_array_get(remediations, i));
+    for (size_t i = 0; i < sty_planned_count(plan->planned); i++) {
+        json_auto_t *entry = sty_planned_get(plan->planned, i);
+        markdown_remediation(&out, entry);
+    }
     for (size_t i = 0; i < json_array_size(blocked); i++) {
         const json_t *entry = json_array_get(blocked, i);
         sty_str_append(&out, "- **blocked** ");

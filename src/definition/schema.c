@@ -16,31 +16,37 @@
 
 extern const struct sty_embedded sty_embedded_schemas[];
 
-static json_t *schemas; /* by name, read once */
+static struct sty_map schemas = STY_MAP_INIT; /* by name, each read when it is first needed */
+static pthread_mutex_t schemas_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct sty_map patterns = STY_MAP_INIT;
 static pthread_mutex_t patterns_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static void load(void)
+static json_t *load(const char *name)
 {
-    schemas = json_object();
-    for (const struct sty_embedded *file = sty_embedded_schemas; file->name; file++) {
-        struct sty_error err;
-        json_t *schema = NULL;
-        if (sty_json_parse(&schema, file->bytes, file->length, &err) < 0) {
-            fprintf(stderr, "styrmin: %s: %s\n", file->name, err.text);
-            abort();
-        }
-        const char *start = strchr(file->name, '/') + 1;
-        sty_auto_free char *name = sty_strndup(start, strlen(start) - strlen(".json"));
-        json_object_set_new(schemas, name, schema);
+    sty_auto_free char *wanted = sty_sprintf("schemas/%s.json", name);
+    const struct sty_embedded *file = sty_embedded_schemas;
+    while (file->name && strcmp(file->name, wanted) != 0)
+        file++;
+    struct sty_error err;
+    json_t *schema = NULL;
+    if (file->name && sty_json_parse(&schema, file->bytes, file->length, &err) < 0) {
+        fprintf(stderr, "styrmin: %s: %s\n", file->name, err.text);
+        abort();
     }
+    return schema;
 }
 
 const json_t *sty_schema_get(const char *name)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, load);
-    return json_object_get(schemas, name);
+    pthread_mutex_lock(&schemas_lock);
+    json_t *schema = sty_map_get(&schemas, name);
+    if (!schema) {
+        schema = load(name);
+        if (schema)
+            sty_map_set(&schemas, name, schema);
+    }
+    pthread_mutex_unlock(&schemas_lock);
+    return schema;
 }
 
 bool sty_schema_matches(const char *pattern, const char *text)

@@ -17,8 +17,9 @@ struct sty_instance {
 struct sty_instance *sty_instance_make(json_t *value)
 {
     struct sty_instance *instance = sty_calloc(1, sizeof(*instance));
-    instance->bytes = sty_json_canonical_text(value);
-    instance->length = strlen(instance->bytes);
+    char *text = sty_json_canonical_text(value);
+    instance->length = strlen(text);
+    instance->bytes = sty_realloc(text, instance->length + 1);
     instance->json = value;
     sty_digest(instance->digest, instance->bytes, instance->length);
     return instance;

@@ -32,13 +32,11 @@ json_t *sty_plan_blocked_json(const struct sty_plan_blocked *blocked)
 
 json_t *sty_plan_document(const struct sty_plan *plan, const char *commit, const char *base)
 {
-    json_t *remediations = json_array(), *blocked = json_array();
-    for (size_t i = 0; i < plan->count; i++)
-        json_array_append_new(remediations, sty_plan_remediation_json(&plan->remediations[i]));
+    json_t *blocked = json_array();
     for (size_t i = 0; i < plan->blocked_count; i++)
         json_array_append_new(blocked, sty_plan_blocked_json(&plan->blocked[i]));
     return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:o, s:I, s:o}", "kind", "Plan", "digest", plan->digest, "whole",
-                     plan->whole, "commit", commit,
-                     "base", base, "remediations", remediations, "unchanged", (json_int_t)plan->unchanged, "blocked",
+                     plan->whole, "commit", commit, "base", base, "remediations", json_array(), "unchanged",
+                     (json_int_t)plan->unchanged, "blocked",
                      blocked);
 }

@@ -154,6 +154,13 @@ static void put_blocked(struct sty_plan *plan, const struct sty_plan_item *item)
         item->target, item->name, item->kind, item->made ? item->made->digest : NULL, item->block, item->granted};
 }
 
+/* The text goes with it; that of what is blocked is not kept. */
+static void take_made(struct sty_plan *plan, struct sty_plan_item *item)
+{
+    plan->remediations[plan->count++] = *item->made;
+    item->made->text = NULL;
+}
+
 /* Sort what was found into the plan; heals are built only now, when it is known what else does not start. */
 static void collect(struct sty_plan *plan, struct sty_plan_work *work)
 {
@@ -169,7 +176,7 @@ static void collect(struct sty_plan *plan, struct sty_plan_work *work)
             fold(item->target);
         }
         if (sty_plan_starts(item))
-            plan->remediations[plan->count++] = *item->made;
+            take_made(plan, item);
         else if (item->restamp)
             plan->restamped[plan->restamped_count++] = item->target;
         else if (item->target->wanted && !item->block.reason)
@@ -224,8 +231,11 @@ static int think(struct sty_plan_work *work, struct sty_error *err)
 
 static void forget(struct sty_plan_work *work)
 {
-    for (size_t i = 0; i < work->count; i++)
+    for (size_t i = 0; i < work->count; i++) {
         sty_diff_clear(&work->items[i].diff);
+        if (work->items[i].made)
+            free(work->items[i].made->text);
+    }
     free(work->takes);
     sty_map_clear(&work->by_name);
     sty_map_clear(&work->claims);
@@ -258,6 +268,8 @@ void sty_plan_free(struct sty_plan *plan)
 {
     if (!plan)
         return;
+    for (size_t i = 0; i < plan->count; i++)
+        free(plan->remediations[i].text);
     sty_arena_free(plan->arena);
     free(plan);
 }

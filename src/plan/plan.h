@@ -143,7 +143,7 @@ struct sty_plan_remediation {
     const char *reason;
     const char *const *after; /* targets whose remediations of this plan have to succeed first; NULL-terminated */
     bool shown;               /* on a pull request, or approved; only asked where review could matter */
-    const char *text;         /* the document but for "after": canonical JSON */
+    char *text;               /* the document but for "after": canonical JSON; freed with the plan */
 };
 struct sty_plan_blocked {
     const struct sty_plan_target *target;
@@ -184,5 +184,8 @@ STY_DEFINE_AUTO_PTR(plan)
 json_t *sty_plan_remediation_json(const struct sty_plan_remediation *remediation);
 /* One entry of "blocked" of section 15: a new reference. */
 json_t *sty_plan_blocked_json(const struct sty_plan_blocked *blocked);
-/* The Plan document of section 15; commit and base (the commit it is compared with) may be NULL. A new reference. */
+/*
+ * The Plan document of section 15, but with its remediations left out: all of ten thousand at once would not fit.
+ * commit and base (the commit it is compared with) may be NULL. A new reference.
+ */
 json_t *sty_plan_document(const struct sty_plan *plan, const char *commit, const char *base);

@@ -254,7 +254,7 @@ static void add_diff(json_t *document, const struct build *build)
     json_object_set_new(document, "diff", diff.entries ? json_incref(diff.entries) : json_array());
 }
 
-static const char *write_document(struct sty_plan_remediation *made, const struct build *build, json_t *covered)
+static char *write_document(struct sty_plan_remediation *made, const struct build *build, json_t *covered)
 {
     const struct sty_target *names = &made->target->names;
     sty_json_digest(made->digest, covered);
@@ -266,8 +266,7 @@ static const char *write_document(struct sty_plan_remediation *made, const struc
     json_object_set(covered, "resources", build->resources);
     if (build->work->input->want_diff)
         add_diff(covered, build);
-    sty_auto_free char *text = sty_json_canonical_text(covered);
-    return sty_arena_strdup(build->work->arena, text);
+    return sty_json_canonical_text(covered);
 }
 
 static const char *digest_of(struct sty_arena *arena, const struct sty_instance *instance)
@@ -290,6 +289,8 @@ static void write_remediation(struct build *build)
         json_pack("{s:s, s:s, s:s?, s:s?, s:O, s:o}", "target", made->name, "kind", sty_remedy_name(made->kind), "from",
                   made->from, "to", made->to, "removals", build->removals, "steps", write_steps(build));
     made->text = write_document(made, build, covered);
+    if (item->made)
+        free(item->made->text);
     item->made = made;
 }
 

@@ -58,16 +58,19 @@ static int wanted_digest(char out[STY_DIGEST_SIZE], const struct sty_provider_ca
     return 0;
 }
 
-static int found_digest(char out[STY_DIGEST_SIZE], int fd, const char *path, struct sty_error *err)
+/* A regular file's size says where it ends, which saves asking. */
+static int found_digest(char out[STY_DIGEST_SIZE], int fd, off_t size, const char *path, struct sty_error *err)
 {
     char buffer[READ_SIZE];
     struct sty_digest_state *state = sty_digest_begin();
     size_t most = 0;
-    ssize_t got;
-    while ((got = read(fd, buffer, sizeof(buffer))) > 0 || (got < 0 && errno == EINTR)) {
+    off_t left = size;
+    ssize_t got = 0;
+    while (left > 0 && ((got = read(fd, buffer, sizeof(buffer))) > 0 || (got < 0 && errno == EINTR))) {
         if (got > 0)
             sty_digest_update(state, buffer, (size_t)got);
         most = got > 0 && (size_t)got > most ? (size_t)got : most;
+        left -= got > 0 ? got : 0;
     }
     int number = errno;
     explicit_bzero(buffer, most);
@@ -75,11 +78,11 @@ static int found_digest(char out[STY_DIGEST_SIZE], int fd, const char *path, str
     return got < 0 ? sty_place_error(err, number, "read", path) : 0;
 }
 
-static int compare_content(struct sty_observation *out, int fd, const struct sty_provider_call *call,
+static int compare_content(struct sty_observation *out, int fd, off_t size, const struct sty_provider_call *call,
                            struct sty_error *err)
 {
     char wanted[STY_DIGEST_SIZE], found[STY_DIGEST_SIZE];
-    if (wanted_digest(wanted, call, err) < 0 || found_digest(found, fd, path_of(call), err) < 0)
+    if (wanted_digest(wanted, call, err) < 0 || found_digest(found, fd, size, path_of(call), err) < 0)
         return -1;
     if (sty_streq(wanted, found))
         return 0;
@@ -105,7 +108,7 @@ static int compare(struct sty_observation *out, const struct sty_place_at *place
     if (sty_attributes_read(&wanted, sty_call_spec(call), err) < 0)
         return -1;
     sty_attributes_compare(out, &wanted, &status);
-    return compare_content(out, fd, call, err);
+    return compare_content(out, fd, status.st_size, call, err);
 }
 
 static int look(struct sty_observation *out, const struct sty_provider_call *call, struct sty_error *err)

@@ -96,7 +96,7 @@ struct walk {
     struct stat state;
 };
 
-static int refuse_state(const struct walk *walk, const struct stat *found, struct sty_error *err)
+static int refuse_found(const struct walk *walk, const struct stat *found, struct sty_error *err)
 {
     if (walk->guarded && found->st_dev == walk->state.st_dev && found->st_ino == walk->state.st_ino)
         return sty_error_set(err, STY_DENIED, "'%s' is in the state directory", walk->path);
@@ -104,29 +104,38 @@ static int refuse_state(const struct walk *walk, const struct stat *found, struc
 }
 
 /* `name` in the folder `fd`, or the folder itself with "". */
-static int refuse_state_at(const struct walk *walk, int fd, const char *name, struct sty_error *err)
+static int refuse_state(const struct walk *walk, int fd, const char *name, struct sty_error *err)
 {
     struct stat found;
-    if (!walk->guarded || fstatat(fd, name, &found, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0)
-        return 0;
-    return refuse_state(walk, &found, err);
+    if (walk->guarded && fstatat(fd, name, &found, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) == 0)
+        return refuse_found(walk, &found, err);
+    return 0;
 }
 
-/* From the open root down to the folder of the last segment, which is not looked at. */
+/* From the open root down to the folder of the last segment. */
 static int walk_down(int *fd, const struct walk *walk, const char *rest, struct sty_error *err)
 {
-    if (refuse_state_at(walk, *fd, "", err) < 0)
+    if (refuse_state(walk, *fd, "", err) < 0)
         return -1;
     while (rest < walk->name) {
         const char *end = strchrnul(rest, '/');
         sty_auto_free char *segment = sty_strndup(rest, (size_t)(end - rest));
         if (*segment && descend(fd, segment, walk->make, walk->path, err) < 0)
             return -1;
-        if (*segment && refuse_state_at(walk, *fd, "", err) < 0)
+        if (*segment && refuse_state(walk, *fd, "", err) < 0)
             return -1;
         rest = end + 1;
     }
     return 0;
+}
+
+/* The last segment: what stands there now. */
+static int look_at_name(struct sty_place_at *place, const struct walk *walk, struct sty_error *err)
+{
+    place->found = fstatat(place->directory, place->name, &place->status, AT_SYMLINK_NOFOLLOW) == 0;
+    if (!place->found && errno != ENOENT)
+        return sty_place_error(err, errno, "look at", walk->path);
+    return place->found ? refuse_found(walk, &place->status, err) : 0;
 }
 
 /* The folder a root stands in is the configuration's choice and followed as it is named. */
@@ -153,8 +162,12 @@ static int place_open(struct sty_place_at *out, const struct walk *walk, struct 
         return sty_place_error(err, errno, "open", root);
     if (walk_down(&fd, walk, itself ? walk->name : walk->path + length, err) < 0)
         return -1;
-    *out = (struct sty_place_at){.directory = fd, .name = walk->name};
+    sty_auto(place_at) place = {.directory = fd, .name = walk->name};
     fd = -1;
+    if (look_at_name(&place, walk, err) < 0)
+        return -1;
+    *out = place;
+    place.directory = -1;
     return 0;
 }
 
@@ -166,41 +179,23 @@ static struct walk walk_to(const struct sty_host *host, const char *path, bool m
     return walk;
 }
 
-static int open_guarded(struct sty_place_at *out, const struct walk *walk, struct sty_error *err)
-{
-    sty_auto(place_at) place = STY_PLACE_AT_INIT;
-    if (place_open(&place, walk, err) < 0 || refuse_state_at(walk, place.directory, walk->name, err) < 0)
-        return -1;
-    *out = place;
-    place.directory = -1;
-    return 0;
-}
-
 int sty_place_open(struct sty_place_at *out, const struct sty_host *host, const char *path, struct sty_error *err)
 {
     const struct walk walk = walk_to(host, path, false);
-    return open_guarded(out, &walk, err);
+    return place_open(out, &walk, err);
 }
 
 int sty_place_make(struct sty_place_at *out, const struct sty_host *host, const char *path, struct sty_error *err)
 {
     const struct walk walk = walk_to(host, path, true);
-    return open_guarded(out, &walk, err);
+    return place_open(out, &walk, err);
 }
 
 int sty_place_look(struct sty_place_at *out, const struct sty_host *host, const char *path, struct sty_error *err)
 {
     sty_auto(place_at) place = STY_PLACE_AT_INIT;
-    const struct walk walk = walk_to(host, path, false);
-    if (place_open(&place, &walk, err) < 0 && err->code != STY_NOT_FOUND)
+    if (sty_place_open(&place, host, path, err) < 0 && err->code != STY_NOT_FOUND)
         return -1;
-    if (place.directory >= 0) {
-        place.found = fstatat(place.directory, place.name, &place.status, AT_SYMLINK_NOFOLLOW) == 0;
-        if (!place.found && errno != ENOENT)
-            return sty_place_error(err, errno, "look at", path);
-        if (place.found && refuse_state(&walk, &place.status, err) < 0)
-            return -1;
-    }
     *out = place;
     place.directory = -1;
     return 0;
@@ -225,14 +220,11 @@ int sty_place_tidy(const struct sty_host *host, const char *path, struct sty_err
 
 int sty_place_remove(const struct sty_host *host, const char *path, mode_t type, struct sty_error *err)
 {
-    struct stat status;
     sty_auto(place_at) place = STY_PLACE_AT_INIT;
     if (sty_place_open(&place, host, path, err) < 0)
         return err->code == STY_NOT_FOUND ? 0 : -1;
     tidy(&place);
-    if (fstatat(place.directory, place.name, &status, AT_SYMLINK_NOFOLLOW) < 0)
-        return errno == ENOENT ? 0 : sty_place_error(err, errno, "look at", path);
-    if ((status.st_mode & S_IFMT) != type)
+    if (!place.found || (place.status.st_mode & S_IFMT) != type)
         return 0;
     if (unlinkat(place.directory, place.name, type == S_IFDIR ? AT_REMOVEDIR : 0) < 0) {
         bool in_use = type == S_IFDIR && (errno == ENOTEMPTY || errno == EEXIST || errno == EBUSY);

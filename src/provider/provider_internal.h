@@ -29,8 +29,8 @@ void sty_observation_clear(struct sty_observation *observation);
 struct sty_place_at {
     int directory;      /* -1: not open */
     const char *name;   /* borrowed from the path */
-    bool found;         /* sty_place_look: it is there, */
-    struct stat status; /* as this says */
+    bool found;         /* it was there when its folder was opened, */
+    struct stat status; /* as this says, a symlink as such */
 };
 #define STY_PLACE_AT_INIT                                                                                              \
     {                                                                                                                  \
@@ -43,7 +43,7 @@ int sty_place_check(const struct sty_host *host, const char *path, struct sty_er
 int sty_place_open(struct sty_place_at *out, const struct sty_host *host, const char *path, struct sty_error *err);
 /* The same; folders that are not there are made below the root. */
 int sty_place_make(struct sty_place_at *out, const struct sty_host *host, const char *path, struct sty_error *err);
-/* Open its folder and look at what stands there, symlinks as such. Without the folder: not found, and not open. */
+/* As sty_place_open(), but without the folder: not found, and not open. */
 int sty_place_look(struct sty_place_at *out, const struct sty_host *host, const char *path, struct sty_error *err);
 /* Unlink it if it is of this type (S_IFMT) and make that durable; anything else and absence are left alone. */
 int sty_place_remove(const struct sty_host *host, const char *path, mode_t type, struct sty_error *err);

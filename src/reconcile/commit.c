@@ -11,10 +11,9 @@
 
 /* Heals, restores and what a person asked for belong to no commit's outcome; a retry, or what was in the way and is
  * taken over, belongs to what it tries again. */
-#define OF_COMMIT                                                                                                      \
-    "commit_oid = ? AND kind NOT IN ('heal', 'restore') AND (request IS NULL OR EXISTS (SELECT 1 FROM requests q "     \
-    "WHERE"                                                                                                            \
-    " q.id = request AND q.kind IN ('retry', 'adopt')))"
+#define OF_COMMIT(r, oid)                                                                                              \
+    r ".commit_oid = " oid " AND " r ".kind NOT IN ('heal', 'restore') AND (" r ".request IS NULL OR EXISTS (SELECT 1" \
+      " FROM requests q WHERE q.id = " r ".request AND q.kind IN ('retry', 'adopt')))"
 
 struct standing {
     int64_t begun, waiting, failed, succeeded;
@@ -28,12 +27,28 @@ static int count(struct standing *out, struct sty_ledger *ledger, const char *oi
                        " coalesce(sum(state = 'waiting'), 0) AS waiting,"
                        " coalesce(sum(state IN ('failed', 'cancelled')), 0) AS failed,"
                        " coalesce(sum(state = 'succeeded'), 0) AS succeeded FROM (SELECT state, row_number() OVER"
-                       " (PARTITION BY target ORDER BY seq DESC) AS n FROM remediations WHERE " OF_COMMIT
-                       " AND state <> 'superseded') WHERE n = 1",
+                       " (PARTITION BY target ORDER BY seq DESC) AS n FROM remediations r WHERE " OF_COMMIT(
+                           "r", "?") " AND state <> 'superseded') WHERE n = 1",
                        "s", oid) < 0)
         return -1;
     *out = (struct standing){sty_json_int(row, "begun", 0), sty_json_int(row, "waiting", 0),
                              sty_json_int(row, "failed", 0), sty_json_int(row, "succeeded", 0)};
+    return 0;
+}
+
+/* Is the newest of some target not at its end? Asked after each one, so that it must not cost what count() does. */
+static int is_open(bool *out, struct sty_ledger *ledger, const char *oid, struct sty_error *err)
+{
+    int64_t open = 0;
+    if (sty_ledger_number(
+            &open, ledger, err,
+            "SELECT EXISTS (SELECT 1 FROM remediations r WHERE r.state IN ('planned', 'running', 'waiting') "
+            "AND " OF_COMMIT(
+                "r", "?1") " AND NOT EXISTS (SELECT 1 FROM remediations n WHERE n.target = r.target AND n.seq > r.seq"
+                           " AND n.state <> 'superseded' AND " OF_COMMIT("n", "?1") "))",
+            "s", oid) < 0)
+        return -1;
+    *out = open;
     return 0;
 }
 
@@ -75,7 +90,7 @@ static int is_said(bool *out, struct sty_ledger *ledger, const char *oid, const 
     if (!sty_streq(reason, "quarantined") && !sty_streq(reason, "waiting"))
         return 0;
     if (sty_ledger_number(&own, ledger, err,
-                          "SELECT count(*) FROM remediations WHERE " OF_COMMIT " AND state <> 'superseded' AND cluster"
+                          "SELECT count(*) FROM remediations r WHERE " OF_COMMIT("r", "?") " AND state <> 'superseded' AND cluster"
                           " || '/' || environment || '/' || deployment = ?",
                           "ss", oid, sty_json_text(entry, "target", "")) < 0)
         return -1;
@@ -134,7 +149,7 @@ int sty_commit_findings(struct sty_ledger *ledger, const char *oid, const json_t
     int64_t planned = 0;
     if (sty_ledger_row(&row, ledger, err, "SELECT blocked FROM commits WHERE oid = ?", "s", oid) < 0 ||
         sty_ledger_number(&planned, ledger, err,
-                          "SELECT count(*) FROM remediations WHERE " OF_COMMIT " AND state = 'planned'", "s", oid) < 0)
+                          "SELECT count(*) FROM remediations r WHERE " OF_COMMIT("r", "?") " AND state = 'planned'", "s", oid) < 0)
         return -1;
     const char *text = sty_json_text(row, "blocked", "[]");
     if (sty_json_parse(&before, text, strlen(text), err) < 0)
@@ -156,11 +171,16 @@ int sty_commit_settle(struct sty_ledger *ledger, const char *oid, bool pause, st
 {
     json_auto_t *row = NULL, *blocked = NULL;
     struct standing standing;
-    if (sty_ledger_row(&row, ledger, err, "SELECT state, blocked FROM commits WHERE oid = ?", "s", oid) < 0 ||
+    bool open = false;
+    if (!pause && is_open(&open, ledger, oid, err) < 0)
+        return -1;
+    if (open)
+        return 0;
+    if (sty_ledger_row(&row, ledger, err, "SELECT blocked FROM commits WHERE oid = ? AND state = 'running'", "s", oid) <
+            0 ||
         count(&standing, ledger, oid, err) < 0)
         return -1;
-    if (!row || !sty_streq(sty_json_text(row, "state", ""), "running") ||
-        (!pause && standing.begun + standing.waiting > 0))
+    if (!row)
         return 0;
     const char *text = sty_json_text(row, "blocked", "[]");
     if (sty_json_parse(&blocked, text, strlen(text), err) < 0)
@@ -191,7 +211,8 @@ int sty_commit_ended(struct sty_ledger *ledger, const json_t *remediation, void 
     const char *oid = sty_json_text(remediation, "commit_oid", "");
     int64_t own = 0;
     (void)self;
-    if (sty_ledger_number(&own, ledger, err, "SELECT count(*) FROM remediations WHERE id = ? AND " OF_COMMIT, "ss",
+    if (sty_ledger_number(&own, ledger, err,
+                          "SELECT count(*) FROM remediations r WHERE r.id = ? AND " OF_COMMIT("r", "?"), "ss",
                           sty_json_text(remediation, "id", ""), oid) < 0)
         return -1;
     if (!own)

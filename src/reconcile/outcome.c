@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a plan or a sync came to, as the documents of design.md section 15, and what its exit code follows from.
+ * What a sync came to, as the document of design.md section 15, and what its exit code follows from.
  */
 #include "reconcile/reconcile_internal.h"
 
 #include <string.h>
 
 /* Reasons that wait for a person, or for what a person does elsewhere. */
-static bool waits_for_person(const char *reason)
+bool sty_reason_waits(const char *reason)
 {
     static const char *const reasons[] = {"guard", "review", "claim", "mistake", "dependency"};
     for (size_t i = 0; i < STY_COUNT(reasons); i++)
@@ -19,6 +19,7 @@ static bool waits_for_person(const char *reason)
 void sty_outcome_clear(struct sty_outcome *outcome)
 {
     json_decref(outcome->document);
+    sty_planned_free(outcome->planned);
     *outcome = (struct sty_outcome){0};
 }
 
@@ -71,7 +72,7 @@ static int read_blocked(json_t *blocked, bool *waits, struct sty_ledger *ledger,
         const char *reason = sty_json_text(entry, "reason", "");
         if (sty_streq(reason, "quarantined"))
             continue;
-        *waits = *waits || waits_for_person(reason);
+        *waits = *waits || sty_reason_waits(reason);
         json_array_append(blocked, entry);
     }
     return 0;
@@ -179,95 +180,5 @@ int sty_outcome_sync(struct sty_outcome *out, const struct sty_installation *ins
                   json_object_get(source, "walked"), "plan", walk ? walk->plan->digest : NULL, "state", state,
                   "duration_ms", (json_int_t)(now - before->started), "remediations", remediations, "blocked", blocked,
                   "standing", standing, "superseded", superseded(walk), "mistakes", (json_int_t)mistakes);
-    return 0;
-}
-
-/* ---- plan ---- */
-
-static bool is_named(const struct sty_target *names, const char *const *patterns)
-{
-    for (size_t i = 0; patterns && patterns[i]; i++)
-        if (sty_target_matches(names, patterns[i]))
-            return true;
-    return !patterns || !patterns[0];
-}
-
-static int check_patterns(const struct sty_walk *walk, const char *const *patterns, struct sty_error *err)
-{
-    for (size_t p = 0; patterns && patterns[p]; p++) {
-        int64_t known = 0;
-        bool found = false;
-        for (size_t i = 0; i < walk->count && !found; i++)
-            found = sty_target_matches(&walk->facts[i].names, patterns[p]);
-        if (!found && sty_ledger_number(&known, walk->ledger, err,
-                                        "SELECT count(*) FROM targets t WHERE substr('/' || " TARGET_NAME(
-                                            "t") ", -1 - length(?1)) = '/' || ?1",
-                                        "s", patterns[p]) < 0)
-            return -1;
-        if (!found && !known)
-            return sty_error_set(err, STY_NOT_FOUND, "no target '%s'", patterns[p]);
-    }
-    return 0;
-}
-
-/* The named targets' part of the plan; its digest stays that of the whole, which is what a sync would run. */
-static void keep_named(json_t *document, const char *const *patterns)
-{
-    static const char *const lists[] = {"remediations", "blocked"};
-    for (size_t l = 0; l < STY_COUNT(lists); l++) {
-        json_t *list = json_object_get(document, lists[l]);
-        for (size_t i = json_array_size(list); i > 0; i--) {
-            const json_t *entry = json_array_get(list, i - 1);
-            struct sty_target names = {sty_json_text(entry, "cluster", ""), sty_json_text(entry, "environment", ""),
-                                       sty_json_text(entry, "deployment", "")};
-            if (!is_named(&names, patterns))
-                json_array_remove(list, i - 1);
-        }
-    }
-}
-
-static json_t *problems_of(const struct sty_walk *walk)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < walk->problems.count; i++) {
-        const struct sty_problem *p = &walk->problems.items[i];
-        json_array_append_new(list, json_pack("{s:o, s:i, s:i, s:s, s:o, s:o}", "file", sty_json_string(p->file),
-                                              "line", p->line, "column", p->column, "severity",
-                                              p->warning ? "warning" : "error", "message", sty_json_string(p->message),
-                                              "document", sty_json_string_or_null(p->document)));
-    }
-    return list;
-}
-
-/* Settled targets outside the walk are unchanged too. */
-static int count_unchanged(json_t *document, const struct sty_walk *walk, struct sty_error *err)
-{
-    int64_t settled = 0;
-    json_int_t inside = json_integer_value(json_object_get(document, "unchanged"));
-    if (sty_ledger_number(&settled, walk->ledger, err, "SELECT count(*) FROM targets WHERE wanted = 1", "") < 0)
-        return -1;
-    for (size_t i = 0; i < walk->count; i++)
-        settled -= walk->subjects[i].row && sty_json_int(walk->subjects[i].row, "wanted", 0);
-    return json_object_set_new(document, "unchanged", json_integer(inside + settled));
-}
-
-int sty_reconcile_plan(struct sty_outcome *out, const struct sty_installation *installation,
-                       const struct sty_plan_options *options, struct sty_error *err)
-{
-    sty_auto_ptr(walk) walk = NULL;
-    struct sty_walk_options what = {.snapshot = options->snapshot, .foreign = options->foreign, .want_diff = true};
-    if (sty_walk_make(&walk, installation, &what, err) < 0 || check_patterns(walk, options->targets, err) < 0)
-        return -1;
-    const char *commit = walk->snapshot.commit[0] ? walk->snapshot.commit : NULL;
-    json_auto_t *document = sty_plan_document(walk->plan, commit, sty_json_text(walk->source, "walked", NULL));
-    if (count_unchanged(document, walk, err) < 0)
-        return -1;
-    keep_named(document, options->targets);
-    json_object_set_new(document, "problems", problems_of(walk));
-    const json_t *blocked = json_object_get(document, "blocked");
-    for (size_t i = 0; i < json_array_size(blocked); i++)
-        out->waits = out->waits || waits_for_person(sty_json_text(json_array_get(blocked, i), "reason", ""));
-    out->changes = json_array_size(json_object_get(document, "remediations")) > 0;
-    out->document = json_incref(document);
     return 0;
 }

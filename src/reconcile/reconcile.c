@@ -40,14 +40,28 @@ static int write_fetched(const struct sty_installation *installation, const char
         "ssssis", source->url, source->branch, source->path, source->name, sty_ledger_now(installation->ledger), error);
 }
 
+/* The newest tip of this branch that was walked; `row` has no "accepted" where there is none. */
+static int last_accepted(json_t **row, const struct sty_installation *installation, struct sty_error *err)
+{
+    return sty_ledger_row(row, installation->ledger, err, "SELECT accepted FROM sources WHERE id = 1 AND branch = ?", "s",
+                          installation->source->branch);
+}
+
 static int fetch(const struct sty_installation *installation, struct sty_fetch_result *fetched, struct sty_error *err)
 {
     json_auto_t *row = NULL;
-    if (sty_ledger_row(&row, installation->ledger, err, "SELECT accepted, branch FROM sources WHERE id = 1", "") < 0)
+    if (last_accepted(&row, installation, err) < 0)
         return -1;
-    bool same = sty_streq(sty_json_text(row, "branch", NULL), installation->source->branch);
-    return sty_repo_fetch(fetched, installation->repo, installation->source,
-                          same ? sty_json_text(row, "accepted", NULL) : NULL, err);
+    return sty_repo_fetch(fetched, installation->repo, installation->source, sty_json_text(row, "accepted", NULL), err);
+}
+
+/* The mirror may stand where a fetch under another configuration let it go. */
+static int check_trust(const struct sty_installation *installation, const char *tip, struct sty_error *err)
+{
+    json_auto_t *row = NULL;
+    if (last_accepted(&row, installation, err) < 0)
+        return -1;
+    return sty_repo_verify(installation->repo, installation->source, tip, sty_json_text(row, "accepted", NULL), err);
 }
 
 /* Whose records are under our name is asked when they can have changed. */
@@ -169,9 +183,8 @@ static int walk_tip(struct sty_walk **out, const struct sty_installation *instal
         return -1;
     if (!needed && !plan)
         return 0;
-    if (check_descent(installation, tip, err) < 0)
-        return -1;
-    if (sty_repo_snapshot(&snapshot, installation->repo, tip, installation->source->path, err) < 0)
+    if (check_descent(installation, tip, err) < 0 || check_trust(installation, tip, err) < 0 ||
+        sty_repo_snapshot(&snapshot, installation->repo, tip, installation->source->path, err) < 0)
         return -1;
     struct sty_walk_options options = {.snapshot = &snapshot, .want_diff = true, .wishes = wishes};
     return walk_once(out, installation, &options, plan, err);

@@ -50,7 +50,8 @@ struct sty_sync_options {
  * waits for a person.
  */
 struct sty_outcome {
-    json_t *document; /* Sync, Plan or Drift of design.md section 15; owned by the caller */
+    json_t *document;            /* Sync, Plan or Drift of design.md section 15; owned by the caller */
+    struct sty_planned *planned; /* what a Plan's document has an empty list for; NULL for others */
     bool failed, waits, changes;
 };
 void sty_outcome_clear(struct sty_outcome *outcome);
@@ -73,6 +74,11 @@ struct sty_plan_options {
 /* What a sync would do, as data; the ledger is only read. STY_NOT_FOUND: a name that names nothing. */
 int sty_reconcile_plan(struct sty_outcome *out, const struct sty_installation *installation,
                        const struct sty_plan_options *options, struct sty_error *err);
+/* The entries of a Plan's "remediations", each made when it is asked for, as all of a large plan would not fit. */
+void sty_planned_free(struct sty_planned *planned); /* NULL is a no-op */
+size_t sty_planned_count(const struct sty_planned *planned);
+const char *sty_planned_kind(const struct sty_planned *planned, size_t i); /* "create" */
+json_t *sty_planned_get(const struct sty_planned *planned, size_t i);      /* a new reference */
 
 /* ---- drift ---- */
 

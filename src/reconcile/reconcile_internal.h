@@ -8,14 +8,14 @@
 
 /* A target of a walk, beside its facts for the plan (same index). */
 struct sty_subject {
-    int64_t id;           /* its row; 0: it has none */
-    const json_t *row;    /* of `targets`, with "active", "active_commit"; NULL: none */
-    json_t *open;         /* rows of remediations that have not ended */
-    bool renamed;         /* its row stands under another name until the walk is written */
-    bool unpinned;        /* its pin ends with this commit */
-    bool read;            /* its documents were looked at: inputs and git are as of this commit */
-    bool rewritten;       /* git wants what it wanted, in another format */
-    bool moved;           /* what is wanted is another than when the open ones were planned */
+    int64_t id;               /* its row; 0: it has none */
+    const json_t *row;        /* of `targets`, with "active", "active_commit"; NULL: none */
+    json_t *open;             /* rows of remediations that have not ended */
+    bool renamed;             /* its row stands under another name until the walk is written */
+    bool unpinned;            /* its pin ends with this commit */
+    bool read;                /* its documents were looked at: inputs and git are as of this commit */
+    bool rewritten;           /* git wants what it wanted, in another format */
+    bool moved;               /* what is wanted is another than when the open ones were planned */
     struct sty_instance *git; /* what git wants, if it could be resolved; owned by the walk */
     struct sty_input inputs[4];
     size_t input_count;
@@ -41,13 +41,13 @@ struct sty_walk {
     struct sty_catalog *catalog; /* NULL: without git */
     struct sty_blobs blobs;
     struct sty_resolver *resolver;
-    json_t *source;           /* the row of `sources`; NULL: none yet */
+    json_t *source; /* the row of `sources`; NULL: none yet */
     char setting[STY_DIGEST_SIZE];
-    bool all;                 /* everything is resolved again */
-    bool whole;               /* the catalog read the whole tree: the store begins anew */
-    const char *unreadable;   /* a file that cannot be read: deletes wait; NULL: none */
-    struct sty_map changed;   /* "env/deployment" whose inputs changed */
-    struct sty_map renamed;   /* id of a row -> its new deployment name; "": another takes its place */
+    bool all;                    /* everything is resolved again */
+    bool whole;                  /* the catalog read the whole tree: the store begins anew */
+    const char *unreadable;      /* a file that cannot be read: deletes wait; NULL: none */
+    struct sty_map changed;      /* "env/deployment" whose inputs changed */
+    struct sty_map renamed;      /* id of a row -> its new deployment name; "": another takes its place */
     struct sty_map driver_files; /* "name/version" -> digest it was activated with, "" where never */
     struct sty_plan_target *facts;
     struct sty_subject *subjects;
@@ -135,6 +135,8 @@ int sty_requests_answer(const json_t *wishes, const struct sty_installation *ins
 void sty_run_world_init(struct sty_run_world *out, const struct sty_installation *installation);
 
 /* ---- outcome.c ---- */
+/* Does what is blocked for this reason wait for a person? */
+bool sty_reason_waits(const char *reason);
 struct sty_before { /* where the ledger stood when the sync began */
     int64_t event, started;
 };

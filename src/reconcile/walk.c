@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
+
 enum { MOST_COMMITS = 10000 };
 
 static void drop_json(void *value)
@@ -33,10 +35,9 @@ void sty_setting_digest(char out[STY_DIGEST_SIZE], const struct sty_installation
     json_t *value;
     json_object_foreach ((json_t *)installation->clusters, name, value)
         json_array_append_new(clusters, json_string(name));
-    json_auto_t *setting =
-        json_pack("{s:i, s:O?, s:s?, s:s}", "format", STY_INSTANCE_FORMAT, "clusters",
-                  installation->clusters ? clusters : NULL, "path", installation->source->path, "branch",
-                  installation->source->branch);
+    json_auto_t *setting = json_pack("{s:i, s:O?, s:s?, s:s}", "format", STY_INSTANCE_FORMAT, "clusters",
+                                     installation->clusters ? clusters : NULL, "path", installation->source->path,
+                                     "branch", installation->source->branch);
     sty_json_digest(out, setting);
 }
 
@@ -220,6 +221,9 @@ static int make(struct sty_walk *walk, struct sty_error *err)
     walk->snapshot = *walk->options->snapshot;
     if (load_catalog(walk, err) < 0 || find_commits(walk, err) < 0 || consider(walk, err) < 0)
         return -1;
+    sty_log(STY_LOG_INFO, "walk", "walk: %zu target%s considered, %zu document%s parsed", walk->count,
+            walk->count == 1 ? "" : "s", sty_catalog_parsed(walk->catalog),
+            sty_catalog_parsed(walk->catalog) == 1 ? "" : "s");
     return think(walk, err);
 }
 

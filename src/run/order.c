@@ -90,19 +90,39 @@ static int nobody_needs(bool *out, struct sty_ledger *ledger, const json_t *row,
     return 0;
 }
 
+/* It failed, or has something left to do. */
+static int is_behind(bool *out, struct sty_ledger *ledger, const char *target, struct sty_error *err)
+{
+    int64_t count = 0;
+    const char *first = strchr(target, '/'), *second = first ? strchr(first + 1, '/') : NULL;
+    *out = false;
+    if (!second)
+        return 0;
+    sty_auto_free char *cluster = sty_strndup(target, (size_t)(first - target));
+    sty_auto_free char *environment = sty_strndup(first + 1, (size_t)(second - first - 1));
+    if (sty_ledger_number(
+            &count, ledger, err,
+            "SELECT count(*) FROM targets t WHERE t.cluster = ? AND t.environment = ? AND t.deployment = ?"
+            " AND (t.tainted = 1 OR EXISTS (SELECT 1 FROM remediations r WHERE r.target = t.id AND"
+            " r.state IN ('planned', 'running', 'waiting')))",
+            "sss", cluster, environment, second + 1) < 0)
+        return -1;
+    *out = count > 0;
+    return 0;
+}
+
 /* What the plan puts before it has neither anything left to do nor failed. */
 static int plan_allows(bool *out, struct sty_ledger *ledger, const json_t *row, struct sty_error *err)
 {
-    int64_t count = 0;
-    const char *after = sty_json_text(row, "after", NULL);
-    if (after && sty_ledger_number(
-                     &count, ledger, err,
-                     "SELECT count(*) FROM json_each(?) a JOIN targets t ON t.cluster || '/' || t.environment || '/'"
-                     " || t.deployment = a.value WHERE t.tainted = 1 OR EXISTS (SELECT 1 FROM remediations r WHERE"
-                     " r.target = t.id AND r.state IN ('planned', 'running', 'waiting'))",
-                     "s", after) < 0)
-        return -1;
-    *out = count == 0;
+    json_auto_t *after = NULL;
+    const char *text = sty_json_text(row, "after", "[]");
+    bool behind = false;
+    if (sty_json_parse(&after, text, strlen(text), err) < 0)
+        return sty_error_wrap(err, "ledger: remediation %s", sty_json_text(row, "id", ""));
+    for (size_t i = 0; !behind && i < json_array_size(after); i++)
+        if (is_behind(&behind, ledger, json_string_value(json_array_get(after, i)), err) < 0)
+            return -1;
+    *out = !behind;
     return 0;
 }
 

@@ -126,8 +126,7 @@ static int from_inventory(struct sty_step_resources *out, struct sty_step *step,
                         "SELECT r.id, r.instance, r.filled FROM resources AS r LEFT JOIN json_each(?3) AS named ON"
                         " named.value = r.id WHERE r.place = 'host' AND r.target = ?1 AND (?2 IS NULL OR r.component ="
                         " ?2) ORDER BY named.key IS NULL, named.key, r.id DESC",
-                        "isj", step->execution->target, step->component,
-                        json_object_get(step->args, "resources")) < 0)
+                        "isj", step->execution->target, step->component, json_object_get(step->args, "resources")) < 0)
         return -1;
     found.items = sty_arena_alloc(step->execution->arena, (json_array_size(rows) + 1) * sizeof(*found.items));
     size_t i;

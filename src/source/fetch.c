@@ -2,7 +2,8 @@
 /*
  * fetch: what the remote has of our branch and our notes, and what of it the mirror takes over. Nothing new costs one
  * list of refs. Objects and the refs that follow the remote are stored first; the branch itself moves last, and only
- * forward from what was accepted, so that a rewritten branch is seen and refused however often it is fetched.
+ * forward from what was accepted and to what is trusted, so that a rewritten branch or a commit without the signature
+ * that is asked for is seen and refused however often it is fetched.
  */
 #include "source/source_internal.h"
 #include "base/failpoint.h"
@@ -246,6 +247,7 @@ int sty_repo_fetch(struct sty_fetch_result *out, struct sty_repo *repo, const st
         take_over(&result, &transfer, remote, config->name ? &refs : NULL, err) < 0)
         return -1;
     if (sty_oid_parse(&tip, result.tip, err) < 0 || check_forward(repo, config, &tip, accepted, err) < 0 ||
+        sty_repo_verify(repo, config, result.tip, accepted, err) < 0 ||
         move_branch(&result, repo, config, &tip, err) < 0)
         return -1;
     *out = result;

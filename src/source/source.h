@@ -21,6 +21,8 @@
 
 #define STY_OID_SIZE 41
 
+enum sty_verify_mode { STY_VERIFY_NONE, STY_VERIFY_HEAD, STY_VERIFY_EVERY };
+
 struct sty_source_config {
     const char *url;    /* https://, http://, ssh://, user@host:path, file:///path or an absolute path */
     const char *branch; /* without refs/heads/ */
@@ -36,6 +38,9 @@ struct sty_source_config {
     int64_t stall_timeout_ms;   /* nothing received for so long; 0: 30 s */
     int64_t total_timeout_ms;   /* one fetch or push; 0: 10 min */
     bool accept_rewind;         /* source.rewind: accept */
+    enum sty_verify_mode verify;
+    const char *signers_file;   /* OpenSSH's allowed_signers, for SSH signatures; may be NULL: none is trusted */
+    const char *keyring_file;   /* public keys as `gpg --export` writes them, for GPG signatures; may be NULL */
 };
 
 struct sty_repo;
@@ -69,7 +74,8 @@ struct sty_fetch_result {
 };
 /*
  * Fetch branch and notes refs. The mirror's branch ref moves only when the new tip descends from `accepted` (NULL: none
- * yet) or accept_rewind is set; otherwise STY_REWOUND, naming both and what to do. An absent branch is STY_NOT_FOUND; a
+ * yet) or accept_rewind is set; otherwise STY_REWOUND, naming both and what to do. It moves only to what
+ * sty_repo_verify() trusts. An absent branch is STY_NOT_FOUND; a
  * remote that is away STY_UNREACHABLE or STY_TIMEOUT; refused credentials STY_DENIED; shallow or SHA-256 remotes
  * STY_INVALID. Notes: see sty_notes_*; a local notes ref that holds what is not pushed yet is never moved back.
  */
@@ -78,6 +84,17 @@ int sty_repo_fetch(struct sty_fetch_result *out, struct sty_repo *repo, const st
 /* List the remote's refs and nothing else: can it be reached, does the branch exist (`doctor`). */
 int sty_repo_probe(char tip[STY_OID_SIZE], struct sty_repo *repo, const struct sty_source_config *config,
                    struct sty_error *err);
+
+/*
+ * May `tip` be followed, by config's `verify`? `head`: it must be signed by an allowed signer. `every`: so must every
+ * commit that it reaches and `accepted` does not, by any parent; with nothing accepted yet the tip alone. `accepted`
+ * itself is trusted. Signatures are SSH's (namespace "git") and GPG's; a key must be valid now. STY_DENIED names the
+ * oldest commit that is not trusted, its author and why. A program that is not there is STY_NOT_FOUND, a file of signers
+ * that cannot be read STY_USAGE, more than 10,000 commits STY_LIMIT. The caller holds the lock; whatever is walked for
+ * the first time must have passed this, as the mirror's branch may stand where another configuration let it go.
+ */
+int sty_repo_verify(struct sty_repo *repo, const struct sty_source_config *config, const char *tip, const char *accepted,
+                    struct sty_error *err);
 
 /* The branch's tip as the mirror has it. STY_NOT_FOUND before the first fetch. */
 int sty_repo_tip(char out[STY_OID_SIZE], struct sty_repo *repo, const char *branch, struct sty_error *err);

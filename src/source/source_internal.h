@@ -16,6 +16,9 @@ struct sty_repo {
     bool read_only;
     bool tidy;             /* what a killed process left behind is gone */
     struct sty_http *http; /* kept connections; NULL until the first request */
+    struct sty_verified {
+        git_oid tip, base; /* found trusted last; all zero: none */
+    } verified;
 };
 
 /* ---- libgit2 (libgit.c) ---- */
@@ -100,6 +103,24 @@ int sty_notes_walk(struct sty_repo *repo, const char *tree, sty_note_visit *visi
 /* "ab/cdef..." to a commit id; false if the path is no note's. */
 bool sty_notes_path_commit(char commit[STY_OID_SIZE], const char *path);
 #define STY_NOTE_LIMIT ((size_t)64 << 20)
+
+/* ---- signatures (signature.c) ---- */
+
+/* The allowed signers, and a private folder of the repository for what the programs that verify are to read. */
+struct sty_verifier {
+    struct sty_repo *repo;
+    const struct sty_source_config *config;
+    char *folder, *signers, *keyring; /* absolute, but the folder; NULL where not configured */
+};
+/* `out` is to be cleared also on failure. The caller holds the lock. STY_USAGE: a file that cannot be used. */
+int sty_verifier_open(struct sty_verifier *out, struct sty_repo *repo, const struct sty_source_config *config,
+                      struct sty_error *err);
+void sty_verifier_clear(struct sty_verifier *verifier);
+/*
+ * `*why` is NULL for a commit that an allowed signer signed, else what is wrong, a static text. Fails only where that
+ * could not be found out: no program (STY_NOT_FOUND), no time, no disk.
+ */
+int sty_verifier_judge(const char **why, const struct sty_verifier *verifier, const git_oid *oid, struct sty_error *err);
 
 /* ---- a remote's address (url.c) ---- */
 

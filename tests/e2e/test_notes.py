@@ -225,7 +225,7 @@ def test_over_ssh(it):
     commit = put(it)
     with git_servers.SshServer(str(it.path)) as server:
         it.configure(url=server.url(str(it.remote)),
-                     auth=f", auth: {{ssh_key_file: {server.key}, known_hosts_file: {server.known_hosts}}}")
+                     source=f", auth: {{ssh_key_file: {server.key}, known_hosts_file: {server.known_hosts}}}")
         it.sync()
         assert text_of(it, commit).startswith("succeeded: 1 created\n")
         it.run("suspend", "shop", "-m", "over ssh")

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The way from a commit to a running, recorded deployment, with the real binary over a local remote."""
 import os
+import re
 import signal
 
 import pytest
 
-from installation import ENVIRONMENT, Installation, deployment
+from installation import DRIVER, ENVIRONMENT, Installation, deployment
 
 
 @pytest.fixture
@@ -157,3 +158,31 @@ def test_a_slip_in_the_name_of_an_environment(it):
     assert [(r["target"], r["kind"], r["state"]) for r in done["remediations"]] == [
         ("here/prodution/shop", "create", "succeeded"), ("here/production/shop", "delete", "succeeded")]
     assert done["mistakes"] == 0 and it.read("shop/page") == "shop 1.0.0 port 80" and len(it.processes()) == 2
+
+
+def test_text_can_be_read(it):
+    """At a hundred columns, an error told once, values without a wall of hex, commands whole."""
+    bad = DRIVER % {"version": "1", "more": ""}
+    it.write("drivers/web/1/driver.styrmin.yml", bad.replace('/bin/sleep, "100000"', '/bin/sh, -c, "exit {{parameters.port}}"'))
+    it.write("deployments/shop.yaml", deployment("shop", port=0))
+    it.commit("a server that ends at once")
+    failed = it.run("sync", code=1).stdout
+    assert failed.count("ended with status 0") == 1 and "to go on: a commit that changes it, or styrmin retry" in failed
+    texts = [failed] + [it.run(*words, code=None).stdout for words in (["status"], ["history"], ["explain", "shop"])]
+    it.driver("1")
+    it.write("deployments/shop.yaml", deployment("shop"))
+    it.commit("one that stays")
+    texts.append(it.run("plan", "--tree", it.work).stdout)
+    it.sync()
+    (it.root / "shop/page").write_text("another\n")
+    texts.append(it.run("drift").stdout)
+    assert re.search(r"content is [0-9a-f]{8}, wanted [0-9a-f]{8}\n", texts[-1])
+    it.write("deployments/shop.yaml", deployment("shop", port=81))
+    it.commit("another port")
+    texts.append(it.run("plan", "--tree", it.work).stdout)
+    assert "  ~ parameters.port  80 -> 81   deployments/shop.yaml:8\n" in texts[-1]
+    it.sync()
+    texts.append(it.run("diff", "shop@{1}", "shop@active").stdout)
+    assert re.search(r"/page\n  content  [0-9a-f]{8} -> [0-9a-f]{8}\n", texts[-1])
+    for text in texts:
+        assert text and max(map(len, text.splitlines())) <= 100, text

@@ -108,10 +108,10 @@ class Installation:
 
     # ---- configuration and desired state
 
-    def configure(self, more=None, name="edge", url=None, auth=""):
+    def configure(self, more=None, name="edge", url=None, source=""):
         (self.path / "styrmin.yaml").write_text(
             "apiVersion: styrmin.io/v1\nkind: Configuration\n"
-            f"name: {name}\nsource: {{url: \"{url or self.remote}\"{auth}}}\nstate_dir: {self.state}\n"
+            f"name: {name}\nsource: {{url: \"{url or self.remote}\"{source}}}\nstate_dir: {self.state}\n"
             f"host: {{allow: [{self.root}]}}\n{self.more if more is None else more}")
 
     def driver(self, version, more="", page=PAGE, migrate=MIGRATE):

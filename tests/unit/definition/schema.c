@@ -218,6 +218,39 @@ static void test_what_is_not_there_yet(void **state)
     }
 }
 
+static void test_who_may_sign(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *verify, *words; /* NULL: no mistake */
+    } rows[] = {
+        {"{mode: none}", NULL},
+        {"{signers_file: a}", NULL},
+        {"{mode: head, signers_file: a}", NULL},
+        {"{mode: every, keyring_file: a}", NULL},
+        {"{mode: every, keyring_file: a, signers_file: b}", NULL},
+        {"{mode: head}", "name who may sign: signers_file, for SSH, or keyring_file, for GPG"},
+        {"{mode: every}", "name who may sign"},
+        {"{mode: all, signers_file: a}", "wanted none, head or every, got 'all'"},
+        {"{mode: head, signers_file: \"\"}", "must not be empty"},
+    };
+    for (size_t i = 0; i < STY_COUNT(rows); i++) {
+        sty_auto_ptr(arena) arena = sty_arena_new();
+        sty_auto_free char *text = sty_sprintf("apiVersion: styrmin.io/v1\nkind: Configuration\nname: a\n"
+                                               "source: {url: x, verify: %s}\n",
+                                               rows[i].verify);
+        struct sty_problems problems;
+        struct sty_stream_document *documents = NULL;
+        size_t count = 0;
+        struct sty_stream stream = {"styrmin.yaml", text, strlen(text)};
+        sty_problems_init(&problems, arena);
+        assert_true(sty_stream_decode(&documents, &count, &stream, "configuration", &problems));
+        assert_int_equal(problems.count, rows[i].words ? 1 : 0);
+        if (rows[i].words && !strstr(problems.items[0].message, rows[i].words))
+            fail_msg("wanted '%s' in '%s'", rows[i].words, problems.items[0].message);
+    }
+}
+
 static void test_all_mistakes_at_once(void **state)
 {
     (void)state;
@@ -261,6 +294,7 @@ int main(void)
         cmocka_unit_test(test_check_after_templates),
         cmocka_unit_test(test_names_that_stand_in_a_mistake),
         cmocka_unit_test(test_what_is_not_there_yet),
+        cmocka_unit_test(test_who_may_sign),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

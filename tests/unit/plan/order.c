@@ -182,7 +182,7 @@ static void test_documents(void **state)
     b->targets[0].active = NULL;
     bench_plan(b);
     json_auto_t *document = sty_plan_document(b->plan, "c0ffee", NULL);
-    json_t *covered = json_deep_copy(json_array_get(json_object_get(document, "remediations"), 1));
+    json_t *covered = sty_plan_remediation_json(&b->plan->remediations[1]);
     assert_string_equal(sty_json_text(document, "kind", ""), "Plan");
     assert_true(json_is_null(json_object_get(document, "base")));
     assert_string_equal(json_string_value(json_array_get(json_object_get(covered, "after"), 0)), "c/e/db");
