@@ -99,7 +99,7 @@ def test_files(it):
     assert page.stat().st_mode & 0o7777 == 0o640
     page.chmod(0o666)
     assert drift(it) == {"file:/shop/page": ("drifted", False)}
-    assert "/mode" in it.run("drift").stdout
+    assert "mode is 0666, wanted 0640" in it.run("drift").stdout
     done = it.sync("--heal")
     assert [(r["kind"], r["state"]) for r in done["remediations"]] == [("heal", "succeeded")]
     assert page.stat().st_mode & 0o7777 == 0o640

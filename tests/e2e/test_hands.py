@@ -45,7 +45,7 @@ def background(it, *arguments):
 
 
 def status(it):
-    return it.run("status", code=None).stdout
+    return " ".join(it.run("status", code=None).stdout.split())  # it wraps
 
 
 def test_usage(it):
@@ -216,7 +216,7 @@ def test_approve(it):
     noted = it.commit("two are gone")
     blocked = it.sync(code=4)["blocked"]
     assert [b["reason"] for b in blocked] == ["guard", "guard"] and it.note(noted).startswith("blocked: 2 blocked\n")
-    text = it.run("sync", code=4).stdout
+    text = " ".join(it.run("sync", code=4).stdout.split())
     assert f"styrmin approve {blocked[0]['digest']} -m REASON" in text
     assert "nothing that is blocked" in hand(it, "approve", "0" * 12, code=2)["answer"]
     done = hand(it, "approve", blocked[0]["digest"][7:19])
