@@ -13,6 +13,7 @@ import sys
 import time
 
 import git_servers
+import installation
 from fleet import COMMAND, ONE_FILE, THREE, Fleet
 from git_servers import git
 
@@ -148,7 +149,7 @@ def reading():
     """status with 10,000 deployments in the ledger, and the start of the program."""
     with Fleet(10000, COMMAND) as it:
         it.run("sync", "-q", timeout=900)
-        status, version, bare = medians(it.argv("status"), it.argv("--version"), ["/bin/true"])
+        status, version, bare = medians(it.argv("status"), [installation.STYRMIN, "--version"], ["/bin/true"])
         yield "status, 10,000 deployments", ms(status), "budget", "50 ms", "", status < 0.05
         yield "--version", ms(version), "/bin/true", ms(bare), "at most 12 ms", version < 0.012
 
