@@ -118,7 +118,8 @@ void sty_document_pack(struct sty_document *document, struct sty_arena *arena);
  * gone with them, but for what somebody holds a reference to. Like an Instance's fold, it changes no meaning.
  */
 void sty_document_fold(const struct sty_document *document);
-/* value and marks of a folded document again; `arena` ends them. STY_INVALID: `text` is not what was packed. */
+/* value and marks of a folded document again; `arena`, in which the document itself has to be, ends them. STY_INVALID:
+ * `text` is not what was packed. */
 int sty_document_open(struct sty_document *document, struct sty_arena *arena, struct sty_error *err);
 
 /*

@@ -62,6 +62,7 @@ CREATE TABLE targets (
     UNIQUE (cluster, environment, deployment)
 ) STRICT;
 CREATE INDEX targets_unsettled ON targets (id) WHERE unsettled = 1;
+CREATE INDEX targets_unwanted ON targets (id) WHERE wanted = 0;
 CREATE INDEX targets_by_deployment ON targets (environment, deployment);
 
 CREATE TABLE inputs (
@@ -110,6 +111,7 @@ CREATE TABLE remediations (
     created_at INTEGER NOT NULL, started_at INTEGER, finished_at INTEGER
 ) STRICT;
 CREATE INDEX remediations_open ON remediations (state) WHERE state IN ('planned', 'running', 'waiting');
+CREATE INDEX remediations_by_commit ON remediations (commit_oid);
 CREATE INDEX remediations_by_target ON remediations (target, seq);
 
 CREATE TABLE steps (

@@ -91,7 +91,7 @@ struct sty_plan_target {
 struct sty_plan_environment {
     const char *name;
     struct sty_budget budget;
-    int64_t active;                       /* its active targets, in the walk or not */
+    int64_t active; /* its active targets, in the walk or not; only looked at where the budget is of percents */
     int64_t allow_deletes, allow_changes; /* by trailers; -1: none */
     bool review_required, observe;
 };

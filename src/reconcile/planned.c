@@ -107,7 +107,9 @@ static int count_unchanged(json_t *document, const struct sty_walk *walk, struct
 {
     int64_t settled = 0;
     json_int_t inside = json_integer_value(json_object_get(document, "unchanged"));
-    if (sty_ledger_number(&settled, walk->ledger, err, "SELECT count(*) FROM targets WHERE wanted = 1", "") < 0)
+    if (sty_ledger_number(&settled, walk->ledger, err,
+                          "SELECT (SELECT count(*) FROM targets) - (SELECT count(*) FROM targets WHERE wanted = 0)",
+                          "") < 0)
         return -1;
     for (size_t i = 0; i < walk->count; i++)
         settled -= walk->subjects[i].row && sty_json_int(walk->subjects[i].row, "wanted", 0);

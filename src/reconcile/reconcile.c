@@ -11,6 +11,9 @@
 #include "base/log.h"
 #include "report/report.h"
 
+/* What is open is found by its index, if asked for in its words. */
+#define UNBEGUN "state IN ('planned', 'running', 'waiting') AND state = 'planned' AND parent IS NULL"
+
 enum { MOST_ROUNDS = 8 }; /* of one sync */
 
 void sty_run_world_init(struct sty_run_world *out, const struct sty_installation *installation)
@@ -195,8 +198,7 @@ static int give_up_unbegun(void *self, struct sty_ledger *ledger, struct sty_err
 {
     json_auto_t *rows = NULL;
     (void)self;
-    if (sty_ledger_rows(&rows, ledger, err, "SELECT * FROM remediations WHERE state = 'planned' AND parent IS NULL",
-                        "") < 0)
+    if (sty_ledger_rows(&rows, ledger, err, "SELECT * FROM remediations WHERE " UNBEGUN, "") < 0)
         return -1;
     for (size_t i = 0; i < json_array_size(rows); i++) {
         json_t *row = json_array_get(rows, i);
@@ -220,8 +222,8 @@ static int run(const struct sty_installation *installation, struct sty_error *er
     int64_t unbegun = 0;
     sty_run_world_init(&world, installation);
     if (sty_engine_run(&world, installation->parallelism, err) < 0 ||
-        sty_ledger_number(&unbegun, installation->ledger, err,
-                          "SELECT count(*) FROM remediations WHERE state = 'planned' AND parent IS NULL", "") < 0)
+        sty_ledger_number(&unbegun, installation->ledger, err, "SELECT count(*) FROM remediations WHERE " UNBEGUN, "") <
+            0)
         return -1;
     return unbegun ? sty_in_transaction(installation->ledger, give_up_unbegun, NULL, err) : 0;
 }

@@ -79,8 +79,7 @@ static int read_rules(struct sty_plan_environment *out, struct sty_walk *walk, s
     struct sty_environment environment;
     bool twice = false;
     out->budget = (struct sty_budget){.deletes = 1, .changes = -1};
-    if (walk->catalog &&
-        sty_catalog_find(&document, &twice, walk->catalog, STY_KIND_ENVIRONMENT, out->name, err) < 0)
+    if (walk->catalog && sty_catalog_find(&document, &twice, walk->catalog, STY_KIND_ENVIRONMENT, out->name, err) < 0)
         return -1;
     if (!document || !document->value) {
         remembered(out, walk);
@@ -98,7 +97,10 @@ static int add_environment(struct sty_walk *walk, const char *name, const struct
 {
     struct sty_plan_environment rules = {
         .name = name, .allow_deletes = allowance->deletes, .allow_changes = allowance->changes};
-    if (read_rules(&rules, walk, err) < 0 || count_active(&rules.active, walk, name, err) < 0)
+    if (read_rules(&rules, walk, err) < 0)
+        return -1;
+    bool percent = rules.budget.deletes_percent || rules.budget.changes_percent;
+    if (percent && count_active(&rules.active, walk, name, err) < 0)
         return -1;
     walk->environments[walk->environment_count++] = rules;
     return 0;

@@ -13,6 +13,7 @@ import sys
 import time
 
 import git_servers
+import installation
 from fleet import COMMAND, ONE_FILE, THREE, Fleet
 from git_servers import git
 
@@ -45,13 +46,13 @@ def medians(*commands, runs=RUNS, before=lambda: None, codes=(0,)):
 
 
 def peak(argv, codes=(0,)):
-    """(wall seconds, peak resident MiB) of one process."""
+    """(wall seconds, CPU seconds, peak resident MiB) of one process."""
     begin = time.perf_counter()
     process = subprocess.Popen(list(map(str, argv)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=clean())
     _, status, usage = os.wait4(process.pid, 0)
     took = time.perf_counter() - begin
     assert os.waitstatus_to_exitcode(status) in codes, (argv, status)
-    return took, usage.ru_maxrss / 1024
+    return took, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def instructions(argv):
@@ -122,10 +123,10 @@ def first():
     for what, more, command, codes in (("plan on an empty ledger", "", "plan", (0,)),
                                        ("sync, everything observed", ", mode: observe", "sync", (0,))):
         with Fleet(10000, THREE, more) as it:
-            walk, mib = peak(it.argv(command, "-q"), codes)
+            walk, busy, mib = peak(it.argv(command, "-q"), codes)
             files = sum(1 for _ in (it.work / "deployments").rglob("*.yaml"))
-            yield (f"{what}, {files:,} deployments", f"{walk:.2f} s", "budget", "10 s", "", walk < 10)
-            yield (f"{what}: peak resident", f"{mib:.0f} MiB", "budget", "200 MiB", "", mib < 200)
+            yield (f"{what}, {files:,} deployments", f"{walk:.2f} s", "its CPU", f"{busy:.2f} s", "under 10 s", walk < 10)
+            yield (f"{what}: peak resident", f"{mib:.0f} MiB", "", "", "under 200 MiB", mib < 200)
 
 
 def drift():
@@ -148,9 +149,9 @@ def reading():
     """status with 10,000 deployments in the ledger, and the start of the program."""
     with Fleet(10000, COMMAND) as it:
         it.run("sync", "-q", timeout=900)
-        status, version, bare = medians(it.argv("status"), it.argv("--version"), ["/bin/true"])
-        yield "status, 10,000 deployments", ms(status), "budget", "50 ms", "", status < 0.05
-        yield "--version", ms(version), "/bin/true", ms(bare), "at most 12 ms", version < 0.012
+        status, version, bare = medians(it.argv("status"), [installation.STYRMIN, "--version"], ["/bin/true"])
+        yield "status, 10,000 deployments", ms(status), "", "", "under 50 ms", status < 0.05
+        yield "--version", ms(version), "/bin/true", ms(bare), "under 12 ms", version < 0.012
 
 
 def applied():
@@ -173,8 +174,8 @@ def applied():
 def deployed():
     """A first sync that really deploys 1,000 targets of one file each."""
     with Fleet(1000, ONE_FILE) as it:
-        took, mib = peak(it.argv("sync", "-q"))
-        yield "first sync of 1,000 targets, four at a time", f"{took:.2f} s", "each", ms(took / 1000), "information", True
+        took, busy, mib = peak(it.argv("sync", "-q"))
+        yield "first sync of 1,000 targets, four at a time", f"{took:.2f} s", "its CPU", f"{busy:.2f} s", "information", True
         yield "", f"{mib:.0f} MiB", "", "", "information", True
 
 

@@ -35,8 +35,9 @@ static void look_at(const struct sty_stream_document *document, struct sty_arena
     struct sty_document packed = {
         .path = "drivers/a/1/driver.styrmin.yml", .value = document->decoded.value, .marks = document->decoded.marks};
     sty_document_pack(&packed, arena);
-    struct sty_document again = {.path = packed.path, .text = packed.text};
-    if (!packed.text || sty_document_open(&again, arena, &err) < 0 || !json_equal(again.value, packed.value))
+    struct sty_document *again = sty_arena_alloc(arena, sizeof *again);
+    *again = (struct sty_document){.path = packed.path, .text = packed.text};
+    if (!packed.text || sty_document_open(again, arena, &err) < 0 || !json_equal(again->value, packed.value))
         abort();
 }
 
