@@ -98,7 +98,7 @@ class Site:
         machine.path(f"{self.home}/styrmin.yaml").write_text(
             "apiVersion: styrmin.io/v1\nkind: Configuration\nname: edge\n"
             f"source: {{url: \"{self.home}/remote.git\"}}\nstate_dir: {self.home}/state\nhost: {{allow: [/srv]}}\n"
-            "secrets: {files: [\"/srv/secrets/**\"]}\n")
+            "secrets: {files: [/srv/secrets]}\n")
         self.write("clusters/here.yaml", "apiVersion: styrmin.io/v1\nkind: Cluster\nmetadata: {name: here}\nspec: {}\n")
         self.write("environments/production.yaml", "apiVersion: styrmin.io/v1\nkind: Environment\n"
                    "metadata: {name: production}\nspec: {cluster: here}\n")
