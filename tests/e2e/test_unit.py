@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """systemd units on a machine whose pid 1 is a real systemd: created, changed, healed, stopped, removed."""
+import concurrent.futures
 import itertools
 import json
 import os
@@ -359,6 +360,27 @@ def test_a_secret_in_a_unit(site):
     assert site.show(".service", "Environment") == ("TOKEN=hush-2",)
     ledger = b"".join(p.read_bytes() for p in site.machine.path(f"{site.home}/state").glob("ledger.db*"))
     assert b"hush-" not in ledger
+
+
+def test_cancelling_a_start_takes_it_back(site):
+    site.driver("    server:\n      resources:\n        - unit: {name: \"{{deployment.name}}.service\", timeout: 1m,"
+                " content: \"[Service]\\nType=oneshot\\nExecStart=/bin/sleep 300\\n\"}\n")
+    site.deploy()
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        syncing = pool.submit(site.document, "sync", code=None)
+        wait_until(lambda: site.active(".service") == "activating", "the start")
+        site.run("cancel", site.document("history")["entries"][0]["id"], "-m", "too slow")
+        done = syncing.result(timeout=30)
+    assert [r["state"] for r in done["remediations"]] == ["cancelled"]
+    wait_until(lambda: site.active(".service") in ("inactive", "failed"), "the end of the start")
+
+
+def test_what_is_rendered(site):
+    site.driver(drop_in("Environment=A={{parameters.text}}", "10.conf",
+                        "            content: \"[Unit]\\nDescription=x\\n\"\n"))
+    site.deploy()
+    shown = site.run("render", site.name, "--tree", f"{site.home}/work", "--content").stdout
+    assert f"[Unit]\nDescription=x\n\n# {site.name}.service.d/10.conf\n[Service]\nEnvironment=A=one\n" in shown
 
 
 # ---- somebody else's ----
