@@ -183,8 +183,8 @@ static int say_state(struct sty_error *err, enum sty_code code, const char *name
 }
 
 /* A job failed: what is known of why. */
-static int explain(struct sty_systemd *systemd, const struct sty_provider_call *call, int64_t since_ms,
-                   struct sty_error *err)
+static void explain(struct sty_systemd *systemd, const struct sty_provider_call *call, int64_t since_ms,
+                    struct sty_error *err)
 {
     struct sty_unit_state state;
     struct sty_error ignored;
@@ -192,17 +192,21 @@ static int explain(struct sty_systemd *systemd, const struct sty_provider_call *
         say_state(err, STY_FAILED, name_of(call), &state);
     if ((err->code == STY_FAILED || err->code == STY_TIMEOUT) && !has_secret(call))
         sty_unit_last_words(err, name_of(call), since_ms);
-    return -1;
 }
 
-static int job(struct sty_systemd *systemd, const char *member, const struct sty_provider_call *call,
+/* `act`: "start", "stop" or "reload"; what cannot reload is restarted, and what does not run is left alone then. */
+static int job(struct sty_systemd *systemd, const char *act, const struct sty_provider_call *call,
                struct sty_error *err)
 {
     const struct sty_world *world = call->host->world;
+    const char *member = sty_streq(act, "start")  ? "StartUnit"
+                         : sty_streq(act, "stop") ? "StopUnit"
+                                                  : "ReloadOrTryRestartUnit";
     int64_t since = world->now_ms(world->self);
-    if (sty_systemd_job(systemd, member, name_of(call), timeout_of(call), err) < 0)
-        return explain(systemd, call, since, err);
-    return 0;
+    if (sty_systemd_job(systemd, member, name_of(call), timeout_of(call), err) == 0)
+        return 0;
+    explain(systemd, call, since, err);
+    return sty_error_wrap(err, "%s", act);
 }
 
 /* A unit that failed too often may be tried again: somebody decided so. */
@@ -222,7 +226,7 @@ static int start(const struct sty_provider_call *call, struct sty_error *err)
         return -1;
     if (wanted == ACTIVE)
         forgive(&systemd, name_of(call));
-    return job(&systemd, wanted == ACTIVE ? "StartUnit" : "StopUnit", call, err);
+    return job(&systemd, wanted == ACTIVE ? "start" : "stop", call, err);
 }
 
 static int stop(const struct sty_provider_call *call, struct sty_error *err)
@@ -230,16 +234,15 @@ static int stop(const struct sty_provider_call *call, struct sty_error *err)
     sty_auto(systemd) systemd = STY_SYSTEMD_INIT;
     if (state_wanted(call) == KEEP)
         return 0;
-    return sty_systemd_open(&systemd, call->host, err) < 0 ? -1 : job(&systemd, "StopUnit", call, err);
+    return sty_systemd_open(&systemd, call->host, err) < 0 ? -1 : job(&systemd, "stop", call, err);
 }
 
-/* What cannot reload is restarted, and what does not run reads everything when it starts. */
 static int reload(const struct sty_provider_call *call, struct sty_error *err)
 {
     sty_auto(systemd) systemd = STY_SYSTEMD_INIT;
     if (sty_unit_is_template(name_of(call)))
         return 0;
-    return sty_systemd_open(&systemd, call->host, err) < 0 ? -1 : job(&systemd, "ReloadOrTryRestartUnit", call, err);
+    return sty_systemd_open(&systemd, call->host, err) < 0 ? -1 : job(&systemd, "reload", call, err);
 }
 
 static int health(bool *healthy, const struct sty_provider_call *call, struct sty_error *err)
@@ -305,7 +308,7 @@ static int quieten(bool *changed, struct sty_systemd *systemd, const struct sty_
     if (!is_active(&state))
         return 0;
     *changed = true;
-    return job(systemd, "StopUnit", call, err);
+    return job(systemd, "stop", call, err);
 }
 
 static int apply(struct sty_applied *out, const struct sty_provider_call *call, struct sty_error *err)
@@ -338,7 +341,7 @@ static int take_away(const struct sty_provider_call *call, struct sty_error *err
     sty_auto(systemd) systemd = STY_SYSTEMD_INIT;
     bool stops = !sty_unit_is_template(name_of(call)) &&
                  (is_ours(call) || sty_streq(sty_json_text(sty_call_spec(call), "state", ""), "started"));
-    if (sty_systemd_open(&systemd, call->host, err) < 0 || (stops && job(&systemd, "StopUnit", call, err) < 0) ||
+    if (sty_systemd_open(&systemd, call->host, err) < 0 || (stops && job(&systemd, "stop", call, err) < 0) ||
         disable(&systemd, call, err) < 0 || sty_unit_files_remove(call, err) < 0)
         return -1;
     if (!has_files(call))

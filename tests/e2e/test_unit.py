@@ -5,6 +5,8 @@ import itertools
 import json
 import os
 import pathlib
+import shutil
+import subprocess
 import time
 
 import jsonschema
@@ -477,3 +479,20 @@ def test_without_a_bus_it_waits_and_goes_on_later(site):
     assert not site.file(".service").exists()
     wait_until(lambda: ("create", "succeeded") in site.sync(code=None), "the next attempt", 30)
     assert site.active(".service") == "active"
+
+
+# ---- the example ----
+
+
+def test_the_example_runs(machine):
+    shutil.copytree(ROOT / "examples/systemd", machine.path("/opt/systemd"))
+    done = machine.run("bash", "/opt/systemd/run", STYRMIN="/usr/bin/styrmin", code=None)
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert "5. The last commit takes it away" in done.stdout
+    assert not machine.path("/srv/styrmin-clock").exists()
+
+
+@pytest.mark.skipif(os.path.isdir("/run/systemd/system"), reason="here it would really run")
+def test_the_example_says_where_it_cannot_run():
+    done = subprocess.run([ROOT / "examples/systemd/run"], capture_output=True, text=True)
+    assert done.returncode == 77 and "systemd does not run this machine" in done.stderr
