@@ -258,6 +258,15 @@ def test_drift_is_seen_and_healed(shop):
     assert shop.active(".service") == "active"
 
 
+def test_a_file_that_systemd_has_not_read_yet(shop):
+    """As a crash between the two leaves it: nothing to write, but not in force."""
+    text = shop.file(".service").read_text()
+    shop.file(".service").write_text(text.replace("100000", "100001"))
+    shop.deploy(args="100001")
+    assert shop.sync() == [("update", "succeeded")]
+    assert "100001" in shop.show(".service", "ExecStart")[0] and shop.drift() == {}
+
+
 def test_a_symlink_is_not_followed(shop):
     other = shop.machine.path("/srv/other.service")
     other.write_text("[Service]\nExecStart=/bin/true\n")
@@ -479,6 +488,22 @@ def test_without_a_bus_it_waits_and_goes_on_later(site):
     assert not site.file(".service").exists()
     wait_until(lambda: ("create", "succeeded") in site.sync(code=None), "the next attempt", 30)
     assert site.active(".service") == "active"
+
+
+def test_a_bus_that_goes_away_while_a_unit_starts(site):
+    site.driver("    server:\n      resources:\n        - unit: {name: \"{{deployment.name}}.service\", content:"
+                " \"[Service]\\nType=oneshot\\nRemainAfterExit=yes\\nExecStart=/bin/sleep 4\\n\"}\n")
+    site.deploy()
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        syncing = pool.submit(site.document, "sync", code=None)
+        wait_until(lambda: site.active(".service") == "activating", "the start", 30)
+        site.machine.run("systemctl", "stop", "dbus.socket", "dbus.service")
+        done = syncing.result(timeout=60)
+    assert [r["state"] for r in done["remediations"]] == ["waiting"]
+    assert ("create", "succeeded") not in site.sync(code=None)
+    site.machine.run("systemctl", "start", "dbus.socket")
+    wait_until(lambda: ("create", "succeeded") in site.sync(code=None), "the next attempt", 60)
+    assert site.active(".service") == "active" and site.drift() == {}
 
 
 # ---- the example ----
