@@ -22,7 +22,7 @@ install() {
 have_styrmin() {
   if [ -z "${STYRMIN:-}" ]; then
     install cmake ninja-build gcc pkg-config git libgit2-dev libyaml-dev libjansson-dev libcurl4-openssl-dev \
-      libsqlite3-dev libssl-dev libcmocka-dev
+      libsqlite3-dev libssl-dev libsystemd-dev libcmocka-dev
     (cd "$repository" && cmake --preset default >/dev/null && cmake --build build --target styrmin | tail -n 1)
     STYRMIN=$repository/build/styrmin
   fi

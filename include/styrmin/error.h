@@ -19,23 +19,23 @@
 /* The codes decide what happens next (retry, wait, block, exit code), the text is for people. */
 #define STY_CODES(X)                                                                                                   \
     X(STY_OK, "ok")                                                                                                    \
-    X(STY_INVALID, "invalid")         /* a document, a template, a request is wrong; trying again will not help */     \
-    X(STY_USAGE, "usage")             /* command line or configuration */                                              \
+    X(STY_INVALID, "invalid") /* a document, a template, a request is wrong; trying again will not help */             \
+    X(STY_USAGE, "usage")     /* command line or configuration */                                                      \
     X(STY_NOT_FOUND, "not found")                                                                                      \
     X(STY_EXISTS, "exists")                                                                                            \
-    X(STY_DENIED, "denied")           /* not allowed: host.allow, secrets, credentials, permissions */                 \
-    X(STY_CONFLICT, "conflict")       /* somebody else changed it first, or it is not ours */                          \
-    X(STY_BLOCKED, "blocked")         /* waits for a person */                                                         \
-    X(STY_LIMIT, "limit")             /* too big, too deep, too many */                                                \
+    X(STY_DENIED, "denied")     /* not allowed: host.allow, secrets, credentials, permissions */                       \
+    X(STY_CONFLICT, "conflict") /* somebody else changed it first, or it is not ours */                                \
+    X(STY_BLOCKED, "blocked")   /* waits for a person */                                                               \
+    X(STY_LIMIT, "limit")       /* too big, too deep, too many */                                                      \
     X(STY_TIMEOUT, "timeout")                                                                                          \
     X(STY_UNREACHABLE, "unreachable") /* the other side is away; later it may be there: wait, do not fail */           \
     X(STY_FAILED, "failed")           /* it was tried and did not work */                                              \
     X(STY_CANCELLED, "cancelled")                                                                                      \
-    X(STY_BUSY, "busy")               /* another process holds the state directory */                                  \
-    X(STY_REWOUND, "rewound")         /* the branch was rewritten */                                                   \
-    X(STY_CORRUPT, "corrupt")         /* our own files are not what we wrote */                                        \
-    X(STY_IO, "io")                   /* disk, descriptors, permissions of our own files */                            \
-    X(STY_INTERNAL, "internal")       /* a mistake in Styrmin */
+    X(STY_BUSY, "busy")         /* another process holds the state directory */                                        \
+    X(STY_REWOUND, "rewound")   /* the branch was rewritten */                                                         \
+    X(STY_CORRUPT, "corrupt")   /* our own files are not what we wrote */                                              \
+    X(STY_IO, "io")             /* disk, descriptors, permissions of our own files */                                  \
+    X(STY_INTERNAL, "internal") /* a mistake in Styrmin */
 
 enum sty_code {
 #define STY_CODE_ENUM(code, name) code,

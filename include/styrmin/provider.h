@@ -16,8 +16,8 @@
 /* What an operation may use. All borrowed; functions behind pointers are thread-safe. */
 struct sty_host {
     const struct sty_world *world;
-    const char *state_dir;         /* its real path; run files of processes live below it, no file resource may */
-    const char *const *allow;      /* host.allow: roots of file resources; NULL-terminated */
+    const char *state_dir;    /* its real path; run files of processes live below it, no file resource may */
+    const char *const *allow; /* host.allow: roots of file resources; NULL-terminated */
     /* A blob's bytes by digest; malloc'd. */
     int (*blob)(void *self, char **bytes, size_t *length, const char *digest, struct sty_error *err);
     /* A secret's value by reference, if the configuration allows it; malloc'd, wiped by whoever frees it. */
@@ -36,15 +36,15 @@ struct sty_launch_spec {
     const char *const *argv;        /* argv[0] absolute, or looked up in PATH */
     const char *const *environment; /* NULL-terminated, complete */
     const char *directory;
-    const char *user;               /* NULL: ours */
-    const char *output;             /* file that takes stdout and stderr, appended; NULL: /dev/null */
-    int64_t output_limit;           /* the file is kept to its last so many bytes; 0: rotated at 1 MiB */
-    bool leaves_daemons;            /* what left the program's session is on its own once the program ended with 0 */
+    const char *user;     /* NULL: ours */
+    const char *output;   /* file that takes stdout and stderr, appended; NULL: /dev/null */
+    int64_t output_limit; /* the file is kept to its last so many bytes; 0: rotated at 1 MiB */
+    bool leaves_daemons;  /* what left the program's session is on its own once the program ended with 0 */
 };
 enum sty_launch_state { STY_LAUNCH_ABSENT, STY_LAUNCH_RUNNING, STY_LAUNCH_ENDED };
 struct sty_launch_status {
     enum sty_launch_state state;
-    int exit_status;    /* ENDED: 0..255, 128 + signal; -1: not known (power loss, killed launcher) */
+    int exit_status; /* ENDED: 0..255, 128 + signal; -1: not known (power loss, killed launcher) */
     int64_t pid;
 };
 struct sty_launch {
@@ -63,27 +63,27 @@ struct sty_launch {
 
 struct sty_provider_call {
     const struct sty_host *host;
-    const json_t *resource;     /* {"id","type","spec"} */
-    const char *driver_files;   /* digest: what "./x" in argv is relative to */
-    bool running;               /* the component's wanted run state */
-    const char *filled;         /* keyed digest recorded in the inventory; NULL: none */
-    const char *digest_key;     /* the cluster's key for keyed digests, 64 hex digits */
+    const json_t *resource;   /* {"id","type","spec"} */
+    const char *driver_files; /* digest: what "./x" in argv is relative to */
+    bool running;             /* the component's wanted run state */
+    const char *filled;       /* keyed digest recorded in the inventory; NULL: none */
+    const char *digest_key;   /* the cluster's key for keyed digests, 64 hex digits */
 };
 
 enum sty_observed { STY_OBSERVED_SAME, STY_OBSERVED_DIFFERENT, STY_OBSERVED_MISSING, STY_OBSERVED_UNKNOWN };
 struct sty_observation {
     enum sty_observed state;
-    json_t *diff;        /* [{"path","op","from","to"}], from: wanted, to: found; owned by the caller; never a secret */
-    char message[256];   /* why it is unknown, or a word for people; "" */
+    json_t *diff;      /* [{"path","op","from","to"}], from: wanted, to: found; owned by the caller; never a secret */
+    char message[256]; /* why it is unknown, or a word for people; "" */
 };
 struct sty_applied {
-    bool changed;        /* something was done */
-    char filled[72];     /* keyed digest of content with secrets; "" where there is none */
+    bool changed;    /* something was done */
+    char filled[72]; /* keyed digest of content with secrets; "" where there is none */
 };
 
 struct sty_provider {
-    const char *type;       /* "file" */
-    bool has_run_state;     /* can be started and stopped */
+    const char *type;   /* "file" */
+    bool has_run_state; /* can be started and stopped */
     /* Is the spec acceptable here? Touches nothing. STY_DENIED (host.allow), STY_INVALID. */
     int (*check)(const struct sty_provider_call *call, struct sty_error *err);
     /* What is really there. A failure to look is STY_OBSERVED_UNKNOWN, not -1. */

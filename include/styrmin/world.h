@@ -9,8 +9,8 @@
 #include "styrmin/error.h"
 
 struct sty_http_request {
-    const char *method; /* NULL: GET */
-    const char *url;    /* http or https */
+    const char *method;         /* NULL: GET */
+    const char *url;            /* http or https */
     const char *const *headers; /* "Name: value", NULL-terminated; may be NULL */
     const void *body;
     size_t body_length;
@@ -29,7 +29,8 @@ struct sty_world {
     int64_t (*monotonic_ms)(void *self); /* never goes back */
     void (*sleep_ms)(void *self, int64_t ms);
     /* Redirects are not followed. STY_UNREACHABLE, STY_TIMEOUT. Thread-safe. */
-    int (*http)(void *self, struct sty_http_response *out, const struct sty_http_request *request, struct sty_error *err);
+    int (*http)(void *self, struct sty_http_response *out, const struct sty_http_request *request,
+                struct sty_error *err);
     /* Connect to host:port within timeout_ms and close again. STY_UNREACHABLE, STY_TIMEOUT. Thread-safe. */
     int (*connect)(void *self, const char *host, int port, int64_t timeout_ms, struct sty_error *err);
 };

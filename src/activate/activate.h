@@ -23,8 +23,8 @@ struct sty_drift_options {
     const struct sty_host *host;
     const int64_t *targets; /* ids of targets to look at; NULL: every active one */
     size_t target_count;
-    int64_t flap_limit;     /* heals of one resource an hour */
-    bool record;            /* write the drift table and events; false: look only */
+    int64_t flap_limit; /* heals of one resource an hour */
+    bool record;        /* write the drift table and events; false: look only */
 };
 /*
  * Observe. `out`: the Drift document of section 15, with "component", "policy", "flapping" and "message" beside each

@@ -154,12 +154,13 @@ static int settle(struct sty_ledger *ledger, int64_t target, struct sty_error *e
 
 static int note_what_is_left(struct sty_ledger *ledger, int64_t target, struct sty_error *err)
 {
-    return sty_ledger_exec(ledger, err,
-                           "UPDATE targets SET unsettled = coalesce(pinned, desired) IS NOT (SELECT instance FROM active"
-                           " WHERE target = id) OR (pinned IS NOT NULL AND pinned IS NOT desired) OR tainted OR"
-                           " blocked IS NOT NULL OR quarantined IS NOT NULL OR"
-                           " wanted = 0 WHERE id = ?",
-                           "i", target);
+    return sty_ledger_exec(
+        ledger, err,
+        "UPDATE targets SET unsettled = coalesce(pinned, desired) IS NOT (SELECT instance FROM active"
+        " WHERE target = id) OR (pinned IS NOT NULL AND pinned IS NOT desired) OR tainted OR"
+        " blocked IS NOT NULL OR quarantined IS NOT NULL OR"
+        " wanted = 0 WHERE id = ?",
+        "i", target);
 }
 
 int sty_activate(struct sty_ledger *ledger, const json_t *remediation, struct sty_error *err)

@@ -20,11 +20,11 @@ struct look {
     /* Of the target being looked at: */
     const json_t *row; /* with its active Instance */
     const struct sty_instance *instance;
-    json_t *found;        /* resources, as in the document */
-    json_t *run_states;   /* rows */
+    json_t *found;      /* resources, as in the document */
+    json_t *run_states; /* rows */
     const char *component;
     const json_t *body;
-    bool running;         /* wanted run state of the component */
+    bool running; /* wanted run state of the component */
 };
 
 static bool ignored(const char *path, const json_t *fields)
@@ -120,10 +120,10 @@ static int judge(struct look *look, const json_t *resource, const struct sty_obs
         return -1;
     bool flapping = heals >= look->options->flap_limit, free = sty_json_int(look->row, "free", 0);
     bool heal = free && !flapping && strcmp(policy, "heal") == 0 && strcmp(state, "unknown") != 0;
-    return json_array_append_new(
-        look->found, json_pack("{s:s, s:s, s:O, s:b, s:s, s:s, s:b, s:b, s:o}", "id", id, "state", state, "diff", diff,
-                               "healed", 0, "component", look->component, "policy", policy, "flapping", flapping,
-                               "heal", heal, "message", sty_json_string(seen->message)));
+    return json_array_append_new(look->found, json_pack("{s:s, s:s, s:O, s:b, s:s, s:s, s:b, s:b, s:o}", "id", id,
+                                                        "state", state, "diff", diff, "healed", 0, "component",
+                                                        look->component, "policy", policy, "flapping", flapping, "heal",
+                                                        heal, "message", sty_json_string(seen->message)));
 }
 
 static int look_at_resource(struct look *look, const json_t *resource, struct sty_error *err)

@@ -73,8 +73,10 @@ static int check_allow(const struct sty_configuration *configuration, struct sty
             length--;
         const char *state = configuration->state_dir;
         if (strncmp(state, *root, length) == 0 && (state[length] == '/' || state[length] == '\0'))
-            return sty_error_set(err, STY_USAGE, "configuration: host.allow '%s' contains the state directory %s: move one"
-                                                 " of them", *root, state);
+            return sty_error_set(err, STY_USAGE,
+                                 "configuration: host.allow '%s' contains the state directory %s: move one"
+                                 " of them",
+                                 *root, state);
     }
     return 0;
 }

@@ -53,14 +53,12 @@ static const struct sty_option history_options[] = {
     {"until", 0, "TIME", "before then"},
     {"limit", 0, "N", "at most so many, the newest; default: 50"},
     {0}};
-static const struct sty_option logs_options[] = {{"step", 0, "N", "only this step"},
-                                                 {"follow", 'f', NULL, "go on until it has ended"},
+static const struct sty_option logs_options[] = {
+    {"step", 0, "N", "only this step"}, {"follow", 'f', NULL, "go on until it has ended"}, {0}};
+static const struct sty_option plan_options[] = {{"tree", 0, "DIR", "uncommitted work: the folder as it is"},
+                                                 {"revision", 0, "REV", "a commit, branch or tag that the mirror has"},
+                                                 {"exit-code", 0, NULL, "exit 3 where there is something to do"},
                                                  {0}};
-static const struct sty_option plan_options[] = {
-    {"tree", 0, "DIR", "uncommitted work: the folder as it is"},
-    {"revision", 0, "REV", "a commit, branch or tag that the mirror has"},
-    {"exit-code", 0, NULL, "exit 3 where there is something to do"},
-    {0}};
 static const struct sty_option sync_options[] = {
     {"plan", 0, "DIGEST", "only this plan; another one is refused"},
     {"no-fetch", 0, NULL, "walk what the mirror has"},
@@ -69,16 +67,17 @@ static const struct sty_option sync_options[] = {
     {"splay", 0, "DURATION", "begin at a moment by chance within this time"},
     {"fresh", 0, NULL, "the ledger was lost: begin a new chain of records"},
     {0}};
-static const struct sty_option drift_options[] = {{"heal", 0, NULL, "put right what may be healed"},
-                                                  {"exit-code", 0, NULL, "exit 3 where drift stands"},
-                                                  {0}};
-#define REASON {"message", 'm', "REASON", "why: it stands in history, events and records"}
+static const struct sty_option drift_options[] = {
+    {"heal", 0, NULL, "put right what may be healed"}, {"exit-code", 0, NULL, "exit 3 where drift stands"}, {0}};
+#define REASON                                                                                                         \
+    {                                                                                                                  \
+        "message", 'm', "REASON", "why: it stands in history, events and records"                                      \
+    }
 static const struct sty_option hand_options[] = {REASON, {0}};
-static const struct sty_option retry_options[] = {
-    REASON,
-    {"done", 0, NULL, "the step that must happen once did happen"},
-    {"again", 0, NULL, "it did not: run it"},
-    {0}};
+static const struct sty_option retry_options[] = {REASON,
+                                                  {"done", 0, NULL, "the step that must happen once did happen"},
+                                                  {"again", 0, NULL, "it did not: run it"},
+                                                  {0}};
 static const struct sty_option rollback_options[] = {
     REASON,
     {"to", 0, "INSTANCE", "an Instance, as `diff` takes it; default: the one before the active one"},
@@ -88,8 +87,8 @@ static const struct sty_option suspend_options[] = {
     REASON, {"for", 0, "DURATION", "until then; default: until `resume`"}, {0}};
 static const struct sty_option adopt_options[] = {
     REASON, {"update", 0, NULL, "also where it differs: then change it to what is wanted"}, {0}};
-static const struct sty_option git_setup_options[] = {
-    {"name", 0, "NAME", "show the notes of this installation alone"}, {0}};
+static const struct sty_option git_setup_options[] = {{"name", 0, "NAME", "show the notes of this installation alone"},
+                                                      {0}};
 static const struct sty_option verify_options[] = {{"name", 0, "NAME", "the installation whose records they are"}, {0}};
 static const struct sty_option token_options[] = {
     {"scope", 0, "read|operate|agent", "what its bearer may do"},
@@ -106,8 +105,8 @@ const struct sty_command sty_commands[] = {
      sty_command_check, 0, check_options},
     {"render", "TARGET [--tree DIR] [--revision REV] [--content]", "the Instance of a target and its resources",
      sty_command_render, 0, render_options},
-    {"plan", "[TARGET...] [--tree DIR | --revision REV] [--exit-code]", "what a sync would do; -o markdown for pull requests",
-     sty_command_plan, ACTS, plan_options},
+    {"plan", "[TARGET...] [--tree DIR | --revision REV] [--exit-code]",
+     "what a sync would do; -o markdown for pull requests", sty_command_plan, ACTS, plan_options},
     {"sync", "[--plan DIGEST] [--no-fetch] [--heal] [--wait D] [--splay D] [--fresh]",
      "fetch, plan, run and report: one full walk", sty_command_sync, ACTS, sync_options},
     {"status", "[TARGET...]", "declared and observed state, side by side", sty_command_status, READS, status_options},
@@ -265,8 +264,8 @@ static int apply_globals(struct sty_cli *cli, struct sty_error *err)
 int sty_cli_prepare(struct sty_cli *cli, unsigned needs, struct sty_error *err)
 {
     const char *state_dir = sty_cli_option(cli, "state-dir");
-    if ((needs & STY_NEEDS_CONFIGURATION) && sty_configuration_load(&cli->configuration, cli->arena,
-                                                                    sty_cli_option(cli, "config"), state_dir, err) < 0)
+    if ((needs & STY_NEEDS_CONFIGURATION) &&
+        sty_configuration_load(&cli->configuration, cli->arena, sty_cli_option(cli, "config"), state_dir, err) < 0)
         return -1;
     if (!(needs & STY_NEEDS_LEDGER) ||
         sty_ledger_open(&cli->ledger, cli->configuration.state_dir, STY_LEDGER_READ, err) == 0)

@@ -104,19 +104,40 @@ int sty_view_argument(struct sty_target *out, const struct sty_cli *cli, const s
     return 0;
 }
 
+/* A text without secrets; NULL: it has some, or there is none. */
+static const char *text_of(const json_t *holder, const struct sty_blobs *blobs)
+{
+    const json_t *content = json_object_get(holder, "content");
+    const struct sty_blob *blob = sty_blobs_get(blobs, sty_json_text(content, "digest", ""));
+    return blob && json_array_size(json_object_get(content, "holes")) == 0 ? blob->bytes : NULL;
+}
+
+/* A unit's drop-ins stand behind its own text, each under its name. */
+static void add_text(json_t *resource, const struct sty_blobs *blobs)
+{
+    const json_t *spec = json_object_get(resource, "spec"), *drop_ins = json_object_get(spec, "drop_ins");
+    const char *own = text_of(spec, blobs);
+    sty_auto(str) text = STY_STR_INIT;
+    sty_str_append(&text, own ? own : "");
+    for (size_t i = 0; i < json_array_size(drop_ins); i++) {
+        const json_t *drop_in = json_array_get(drop_ins, i);
+        const char *more = text_of(drop_in, blobs);
+        if (more)
+            sty_str_appendf(&text, "%s# %s.d/%s\n%s", text.length ? "\n" : "", sty_json_text(spec, "name", ""),
+                            sty_json_text(drop_in, "name", ""), more);
+    }
+    if (own || text.length)
+        json_object_set_new(resource, "content", sty_json_string(text.data));
+}
+
 static void add_content(json_t *document, const struct sty_blobs *blobs)
 {
     const char *name;
     json_t *component;
     json_object_foreach (json_object_get(document, "components"), name, component) {
         json_t *resources = json_object_get(component, "resources");
-        for (size_t i = 0; i < json_array_size(resources); i++) {
-            json_t *resource = json_array_get(resources, i);
-            const json_t *content = json_object_get(json_object_get(resource, "spec"), "content");
-            const struct sty_blob *blob = sty_blobs_get(blobs, sty_json_text(content, "digest", ""));
-            if (blob && json_array_size(json_object_get(content, "holes")) == 0)
-                json_object_set_new(resource, "content", sty_json_string(blob->bytes));
-        }
+        for (size_t i = 0; i < json_array_size(resources); i++)
+            add_text(json_array_get(resources, i), blobs);
     }
 }
 

@@ -14,9 +14,9 @@
 static sty_doctor_check check_configuration_file;
 
 static sty_doctor_check *const all[] = {
-    check_configuration_file, sty_doctor_state_dir, sty_doctor_lock,    sty_doctor_ledger,   sty_doctor_programs,
-    sty_doctor_auth,          sty_doctor_source,    sty_doctor_allow,   sty_doctor_secrets,  sty_doctor_clusters,
-    sty_doctor_launcher,
+    check_configuration_file, sty_doctor_state_dir, sty_doctor_lock,     sty_doctor_ledger,
+    sty_doctor_programs,      sty_doctor_auth,      sty_doctor_source,   sty_doctor_allow,
+    sty_doctor_secrets,       sty_doctor_clusters,  sty_doctor_launcher,
 };
 
 static const char *const state_names[] = {"ok", "warning", "failed"};
@@ -29,9 +29,9 @@ void sty_finding(struct sty_doctor *doctor, const char *name, enum sty_finding_s
     va_start(values, format);
     vsnprintf(text, sizeof text, format, values);
     va_end(values);
-    json_array_append_new(doctor->checks, json_pack("{s:s, s:s, s:o, s:o}", "name", name, "state", state_names[state],
-                                                    "message", sty_json_string(text), "remedy",
-                                                    sty_json_string_or_null(remedy)));
+    json_array_append_new(doctor->checks,
+                          json_pack("{s:s, s:s, s:o, s:o}", "name", name, "state", state_names[state], "message",
+                                    sty_json_string(text), "remedy", sty_json_string_or_null(remedy)));
     if ((int)state > doctor->worst)
         doctor->worst = (int)state;
 }

@@ -24,9 +24,9 @@
 static const struct {
     unsigned long type;
     const char *name;
-} remote_systems[] = {{0x6969, "nfs"},       {0x517b, "smb"},      {0xff534d42, "cifs"}, {0xfe534d42, "smb2"},
-                      {0x01021997, "9p"},    {0x00c36400, "ceph"}, {0x5346414f, "afs"},  {0x0bd00bd0, "lustre"},
-                      {0x47504653, "gpfs"},  {0x01161970, "gfs2"}, {0x73757245, "coda"}};
+} remote_systems[] = {{0x6969, "nfs"},      {0x517b, "smb"},      {0xff534d42, "cifs"}, {0xfe534d42, "smb2"},
+                      {0x01021997, "9p"},   {0x00c36400, "ceph"}, {0x5346414f, "afs"},  {0x0bd00bd0, "lustre"},
+                      {0x47504653, "gpfs"}, {0x01161970, "gfs2"}, {0x73757245, "coda"}};
 
 /* The directory itself, or the nearest folder above it that is there; real path, in the arena. */
 static const char *nearest(const struct sty_doctor *doctor)
@@ -138,8 +138,7 @@ static void check_contents(struct sty_doctor *doctor, struct sty_ledger *ledger)
     if (sty_ledger_check(&problems, ledger, &err) < 0)
         sty_finding(doctor, "ledger", STY_FINDING_FAILED, remedy, "%s", err.text);
     else if (json_array_size(problems) > 0)
-        sty_finding(doctor, "ledger", STY_FINDING_FAILED, remedy, "%s",
-                    json_string_value(json_array_get(problems, 0)));
+        sty_finding(doctor, "ledger", STY_FINDING_FAILED, remedy, "%s", json_string_value(json_array_get(problems, 0)));
     else
         sty_finding(doctor, "ledger", STY_FINDING_OK, NULL, "whole, of installation %s",
                     sty_ledger_installation(ledger));

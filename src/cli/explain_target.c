@@ -229,10 +229,10 @@ static void print_work(const struct facts *facts, const struct sty_cli *cli)
     if (!failed)
         return;
     const char *id = sty_people_short(arena, sty_json_text(failed, "id", NULL));
-    line("last failure", sty_arena_printf(arena, "%s %s, %s%s%s", sty_json_text(failed, "kind", ""), id,
-                                          sty_people_time(when, now, sty_json_int(failed, "finished_at", 0)),
-                                          facts->failed_step ? ", at " : "",
-                                          facts->failed_step ? facts->failed_step : ""));
+    line("last failure",
+         sty_arena_printf(arena, "%s %s, %s%s%s", sty_json_text(failed, "kind", ""), id,
+                          sty_people_time(when, now, sty_json_int(failed, "finished_at", 0)),
+                          facts->failed_step ? ", at " : "", facts->failed_step ? facts->failed_step : ""));
     line("", sty_json_text(failed, "error", ""));
     line("", sty_arena_printf(arena, "styrmin logs %s shows what it printed", id));
 }

@@ -14,8 +14,9 @@ enum { PATIENCE_MS = 60000, KEPT = 1 << 20, MOST_ARGUMENTS = 24 };
 /* Our environment without what points git at another repository. Strings are borrowed. */
 static const char **environment(void)
 {
-    static const char *const misleading[] = {"GIT_DIR=", "GIT_WORK_TREE=", "GIT_INDEX_FILE=", "GIT_COMMON_DIR=",
-                                             "GIT_OBJECT_DIRECTORY=", "GIT_NAMESPACE=", "GIT_PREFIX="};
+    static const char *const misleading[] = {
+        "GIT_DIR=",       "GIT_WORK_TREE=", "GIT_INDEX_FILE=", "GIT_COMMON_DIR=", "GIT_OBJECT_DIRECTORY=",
+        "GIT_NAMESPACE=", "GIT_PREFIX="};
     size_t count = 0, kept = 0;
     while (environ[count])
         count++;
@@ -41,11 +42,8 @@ static int run(struct sty_process_result *result, const char *directory, const c
             return sty_error_set(err, STY_INTERNAL, "too many arguments for git");
         argv[count] = arguments[count - 1];
     }
-    const struct sty_process_spec spec = {.argv = argv,
-                                          .environment = clean,
-                                          .directory = directory,
-                                          .output_limit = KEPT,
-                                          .timeout_ms = PATIENCE_MS};
+    const struct sty_process_spec spec = {
+        .argv = argv, .environment = clean, .directory = directory, .output_limit = KEPT, .timeout_ms = PATIENCE_MS};
     return sty_process_run(result, &spec, err) < 0 ? sty_error_wrap(err, "git %s", arguments[0]) : 0;
 }
 
@@ -125,8 +123,7 @@ int sty_git_show_notes(json_t **changes, const char *directory, const char *name
     json_auto_t *made = json_array();
     sty_auto(str) remote = STY_STR_INIT;
     sty_auto_free char *shown = sty_sprintf("refs/notes/styrmin/%s", name ? name : "*");
-    if (find_remote(&remote, directory, err) < 0 ||
-        add_value(made, directory, "notes.displayRef", shown, err) < 0)
+    if (find_remote(&remote, directory, err) < 0 || add_value(made, directory, "notes.displayRef", shown, err) < 0)
         return -1;
     sty_auto_free char *key = sty_sprintf("remote.%s.fetch", remote.data);
     if (remote.length && add_value(made, directory, key, "+refs/notes/styrmin/*:refs/notes/styrmin/*", err) < 0)

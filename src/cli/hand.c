@@ -78,9 +78,9 @@ static const struct {
     bool on_target;
     int (*arguments)(json_t *out, struct sty_cli *cli, struct sty_error *err);
 } hands[] = {
-    {"retry", true, retry_arguments},      {"rollback", true, rollback_arguments}, {"suspend", true, suspend_arguments},
-    {"resume", true, no_arguments},        {"approve", false, approve_arguments},  {"adopt", true, adopt_arguments},
-    {"cancel", false, cancel_arguments},   {"release", true, no_arguments},
+    {"retry", true, retry_arguments},    {"rollback", true, rollback_arguments}, {"suspend", true, suspend_arguments},
+    {"resume", true, no_arguments},      {"approve", false, approve_arguments},  {"adopt", true, adopt_arguments},
+    {"cancel", false, cancel_arguments}, {"release", true, no_arguments},
 };
 
 /* Who it is that asks: behind sudo, the person in front of it. */
@@ -121,10 +121,10 @@ static int write_request(char id[STY_ID_SIZE], struct sty_cli *cli, struct sty_e
 static int say(const struct sty_cli *cli, const json_t *row, const json_t *sync, struct sty_error *err)
 {
     if (cli->json) {
-        json_auto_t *document = json_pack(
-            "{s:s, s:O, s:O, s:O, s:O, s:O, s:O?}", "kind", "Request", "id", json_object_get(row, "id"), "request",
-            json_object_get(row, "kind"), "target", json_object_get(row, "target"), "state", json_object_get(row, "state"),
-            "answer", json_object_get(row, "answer"), "sync", sync);
+        json_auto_t *document =
+            json_pack("{s:s, s:O, s:O, s:O, s:O, s:O, s:O?}", "kind", "Request", "id", json_object_get(row, "id"),
+                      "request", json_object_get(row, "kind"), "target", json_object_get(row, "target"), "state",
+                      json_object_get(row, "state"), "answer", json_object_get(row, "answer"), "sync", sync);
         return sty_print_json(document, err);
     }
     const char *target = sty_json_text(row, "target", NULL);

@@ -7,19 +7,11 @@
 
 json_t *sty_history_entry(struct sty_arena *arena, const json_t *row)
 {
-    static const char *const copied[][2] = {{"id", "id"},
-                                            {"deployment", "deployment"},
-                                            {"environment", "environment"},
-                                            {"cluster", "cluster"},
-                                            {"kind", "kind"},
-                                            {"state", "state"},
-                                            {"commit", "commit_oid"},
-                                            {"from", "from_instance"},
-                                            {"to", "to_instance"},
-                                            {"attempt", "attempt"},
-                                            {"parent", "parent"},
-                                            {"request", "request"},
-                                            {"error", "error"}};
+    static const char *const copied[][2] = {
+        {"id", "id"},          {"deployment", "deployment"}, {"environment", "environment"}, {"cluster", "cluster"},
+        {"kind", "kind"},      {"state", "state"},           {"commit", "commit_oid"},       {"from", "from_instance"},
+        {"to", "to_instance"}, {"attempt", "attempt"},       {"parent", "parent"},           {"request", "request"},
+        {"error", "error"}};
     static const char *const times[] = {"created_at", "started_at", "finished_at"};
     json_t *entry = json_object();
     for (size_t i = 0; i < STY_COUNT(copied); i++)
@@ -48,10 +40,10 @@ static void fill(const char **cells, struct sty_arena *arena, const json_t *row,
     cells[KIND] = sty_json_text(row, "kind", "");
     cells[STATE] = sty_json_text(row, "state", "");
     cells[WHEN] = sty_arena_strdup(arena, sty_people_time(text, now, started));
-    cells[TOOK] = json_is_integer(finished) ? sty_arena_strdup(arena, sty_duration_text(text, sizeof text,
-                                                                                      json_integer_value(finished) -
-                                                                                          started))
-                                            : "-";
+    cells[TOOK] =
+        json_is_integer(finished)
+            ? sty_arena_strdup(arena, sty_duration_text(text, sizeof text, json_integer_value(finished) - started))
+            : "-";
     cells[COMMIT] = sty_people_short(arena, sty_json_text(row, "commit_oid", NULL));
     cells[TO] = sty_people_short(arena, sty_json_text(row, "to_instance", NULL));
     cells[ERROR] = sty_arena_strndup(arena, error, strcspn(error, "\n"));

@@ -83,7 +83,8 @@ static const struct {
     size_t arguments;
     bool reads;
     int (*run)(struct sty_cli *cli, struct sty_error *err);
-} kinds[] = {{"check", 1, true, check}, {"backup", 2, true, backup}, {"prune", 1, false, prune}, {"export", 1, true, export}};
+} kinds[] = {
+    {"check", 1, true, check}, {"backup", 2, true, backup}, {"prune", 1, false, prune}, {"export", 1, true, export}};
 
 int sty_command_ledger(struct sty_cli *cli, struct sty_error *err)
 {

@@ -10,8 +10,7 @@
 
 #define MATCHES(t)                                                                                                     \
     " (?2 IS NULL OR EXISTS (SELECT 1 FROM json_each(?2) AS wanted WHERE wanted.value IN (" t ".deployment, " t        \
-    ".environment || '/' || " t ".deployment, " t ".cluster || '/' || " t ".environment || '/' || " t                  \
-    ".deployment)))"                                                                                                   \
+    ".environment || '/' || " t ".deployment, " t ".cluster || '/' || " t ".environment || '/' || " t ".deployment)))" \
     " AND (?3 IS NULL OR " t ".environment = ?3) AND (?4 IS NULL OR " t ".cluster = ?4)"
 #define LABELS                                                                                                         \
     " AND (?5 IS NULL OR NOT EXISTS (SELECT 1 FROM json_each(?5) AS wanted WHERE NOT EXISTS (SELECT 1 FROM"            \
@@ -33,43 +32,46 @@ static const char status_sql[] =
     "  json_extract(t.blocked, '$.reason') AS block"
     "  FROM targets AS t LEFT JOIN active AS a ON a.target = t.id LEFT JOIN open ON open.target = t.id"
     "  LEFT JOIN found ON found.target = t.id LEFT JOIN healed ON healed.target = t.id"
-    "  WHERE (t.wanted OR a.target IS NOT NULL OR EXISTS (SELECT 1 FROM resources WHERE target = t.id)) AND"
-    MATCHES("t") LABELS "),"
-    " shown AS (SELECT cluster, environment, deployment, CASE"
-    "   WHEN open_state = 'running' THEN 'progressing'"
-    "   WHEN unknown THEN 'unknown'"
-    "   WHEN held OR suspend IS NOT NULL THEN 'suspended'"
-    "   WHEN open_state = 'waiting'"
-    "    OR block NOT IN ('quarantined', 'suspended', 'pinned', 'observed') THEN 'blocked'"
-    "   WHEN tainted OR quarantined IS NOT NULL OR standing THEN 'degraded'"
-    "   WHEN open_state = 'planned' THEN 'progressing'"
-    "   WHEN instance IS NULL THEN 'unknown'"
-    "   WHEN lifecycle = 'stopped' THEN 'stopped'"
-    "   ELSE 'healthy' END AS state,"
-    "  lifecycle, instance AS active, commit_oid AS active_commit, driver, version, desired,"
-    "  desired_commit, CASE"
-    "   WHEN tainted OR held OR unknown IS NOT NULL OR healed OR observe OR NOT wanted OR instance IS"
-    "    NULL OR coalesce(quarantined, pinned, suspend, blocked, open_id) IS NOT NULL"
-    "   THEN json_object('id', id, 'wanted', wanted, 'tainted', tainted, 'quarantined', quarantined,"
-    "    'pin', iif(pinned IS NULL, NULL, (SELECT json_object('instance', pinned, 'actor', max(actor),"
-    "      'reason', max(reason)) FROM requests WHERE requests.id = pin_request)),"
-    "    'suspend', json(suspend),"
-    "    'suspended', iif(held, (SELECT json_object('until', suspended_until, 'actor', max(actor),"
-    "      'reason', max(reason)) FROM requests WHERE requests.id = suspend_request), NULL),"
-    "    'blocked', json(blocked), 'observe', observe, 'healed', healed,"
-    "    'remediation', iif(open_id IS NULL, NULL, json_object('id', open_id, 'kind', open_kind,"
-    "      'state', open_state, 'reason', open_reason, 'due', due)),"
-    "    'drift', iif(ids IS NULL, NULL, json_object('ids', json(ids), 'unknown', unknown, 'flapping',"
-    "      flapping, 'standing', standing))) END AS more, since FROM facts)"
-    " SELECT * FROM shown WHERE ?6 IS NULL OR state = ?6 ORDER BY cluster, environment, deployment";
+    "  WHERE (t.wanted OR a.target IS NOT NULL OR EXISTS (SELECT 1 FROM resources WHERE target = t.id)) AND" MATCHES(
+        "t") LABELS "),"
+                    " shown AS (SELECT cluster, environment, deployment, CASE"
+                    "   WHEN open_state = 'running' THEN 'progressing'"
+                    "   WHEN unknown THEN 'unknown'"
+                    "   WHEN held OR suspend IS NOT NULL THEN 'suspended'"
+                    "   WHEN open_state = 'waiting'"
+                    "    OR block NOT IN ('quarantined', 'suspended', 'pinned', 'observed') THEN 'blocked'"
+                    "   WHEN tainted OR quarantined IS NOT NULL OR standing THEN 'degraded'"
+                    "   WHEN open_state = 'planned' THEN 'progressing'"
+                    "   WHEN instance IS NULL THEN 'unknown'"
+                    "   WHEN lifecycle = 'stopped' THEN 'stopped'"
+                    "   ELSE 'healthy' END AS state,"
+                    "  lifecycle, instance AS active, commit_oid AS active_commit, driver, version, desired,"
+                    "  desired_commit, CASE"
+                    "   WHEN tainted OR held OR unknown IS NOT NULL OR healed OR observe OR NOT wanted OR instance IS"
+                    "    NULL OR coalesce(quarantined, pinned, suspend, blocked, open_id) IS NOT NULL"
+                    "   THEN json_object('id', id, 'wanted', wanted, 'tainted', tainted, 'quarantined', quarantined,"
+                    "    'pin', iif(pinned IS NULL, NULL, (SELECT json_object('instance', pinned, 'actor', max(actor),"
+                    "      'reason', max(reason)) FROM requests WHERE requests.id = pin_request)),"
+                    "    'suspend', json(suspend),"
+                    "    'suspended', iif(held, (SELECT json_object('until', suspended_until, 'actor', max(actor),"
+                    "      'reason', max(reason)) FROM requests WHERE requests.id = suspend_request), NULL),"
+                    "    'blocked', json(blocked), 'observe', observe, 'healed', healed,"
+                    "    'remediation', iif(open_id IS NULL, NULL, json_object('id', open_id, 'kind', open_kind,"
+                    "      'state', open_state, 'reason', open_reason, 'due', due)),"
+                    "    'drift', iif(ids IS NULL, NULL, json_object('ids', json(ids), 'unknown', unknown, 'flapping',"
+                    "      flapping, 'standing', standing))) END AS more, since FROM facts)"
+                    " SELECT * FROM shown WHERE ?6 IS NULL OR state = ?6 ORDER BY cluster, environment, deployment";
 
 static int add_row(void *self, const char *const *columns, struct sty_error *err)
 {
     struct sty_view_rows *rows = self;
     struct sty_view_row row = {0};
-    const char **const texts[] = {&row.names.cluster,  &row.names.environment, &row.names.deployment, &row.state,
-                                  &row.lifecycle,      &row.active,            &row.active_commit,    &row.driver,
-                                  &row.version,        &row.desired,           &row.desired_commit,   &row.more};
+    const char **const texts[] = {&row.names.cluster,    &row.names.environment,
+                                  &row.names.deployment, &row.state,
+                                  &row.lifecycle,        &row.active,
+                                  &row.active_commit,    &row.driver,
+                                  &row.version,          &row.desired,
+                                  &row.desired_commit,   &row.more};
     for (size_t i = 0; i < STY_COUNT(texts); i++)
         *texts[i] = columns[i] ? sty_arena_strdup(rows->arena, columns[i]) : NULL;
     const char *since = columns[STY_COUNT(texts)];

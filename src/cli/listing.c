@@ -80,8 +80,9 @@ int sty_listing_read(struct sty_listing *out, struct sty_cli *cli, const char *c
                                   .until = INT64_MAX,
                                   .limit = USUAL_LIMIT,
                                   .watch = sty_cli_option(cli, "watch") != NULL};
-    if (check_state(listing.state, states, err) < 0 || read_targets(&listing, cli, err) < 0 || read_labels(&listing, cli, err) < 0 ||
-        read_time(&listing.since, cli, "since", err) < 0 || read_time(&listing.until, cli, "until", err) < 0)
+    if (check_state(listing.state, states, err) < 0 || read_targets(&listing, cli, err) < 0 ||
+        read_labels(&listing, cli, err) < 0 || read_time(&listing.since, cli, "since", err) < 0 ||
+        read_time(&listing.until, cli, "until", err) < 0)
         return -1;
     if (limit && sty_number_parse(&listing.limit, limit, 1, INT32_MAX, err) < 0)
         return err->code = STY_USAGE, sty_error_wrap(err, "--limit");

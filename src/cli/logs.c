@@ -119,11 +119,10 @@ static int print_document(struct sty_cli *cli, const struct logs *logs, const js
     json_array_foreach (steps, i, row)
         if (is_asked_for(logs, row))
             json_array_append_new(entries, sty_step_entry(row));
-    json_auto_t *document = json_pack("{s:s, s:O, s:s, s:O, s:O, s:o}", "kind", "Logs", "remediation",
-                                      json_object_get(remediation, "id"), "target",
-                                      sty_people_target(cli->arena, remediation, true), "deployment",
-                                      json_object_get(remediation, "deployment"), "state",
-                                      json_object_get(remediation, "state"), "steps", entries);
+    json_auto_t *document = json_pack(
+        "{s:s, s:O, s:s, s:O, s:O, s:o}", "kind", "Logs", "remediation", json_object_get(remediation, "id"), "target",
+        sty_people_target(cli->arena, remediation, true), "deployment", json_object_get(remediation, "deployment"),
+        "state", json_object_get(remediation, "state"), "steps", entries);
     return sty_print_json(document, err);
 }
 
@@ -134,9 +133,9 @@ static int check_step(const struct logs *logs, const json_t *steps, struct sty_e
     json_array_foreach (steps, i, row)
         if (is_asked_for(logs, row))
             return 0;
-    return logs->step ? sty_error_set(err, STY_NOT_FOUND, "remediation %s has no step %lld", logs->id,
-                                      (long long)logs->step)
-                      : 0;
+    return logs->step
+               ? sty_error_set(err, STY_NOT_FOUND, "remediation %s has no step %lld", logs->id, (long long)logs->step)
+               : 0;
 }
 
 int sty_command_logs(struct sty_cli *cli, struct sty_error *err)

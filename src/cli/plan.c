@@ -27,8 +27,7 @@ static int refresh(struct sty_cli *cli, const struct sty_acting *acting, struct 
         return 0;
     if (sty_repo_open(&repo, mirror, false, err) < 0)
         return -1;
-    if (sty_repo_fetch(&fetched, repo, &configuration->source, sty_json_text(row, "accepted", NULL),
-                       &trouble) == 0)
+    if (sty_repo_fetch(&fetched, repo, &configuration->source, sty_json_text(row, "accepted", NULL), &trouble) == 0)
         return 0;
     char tip[STY_OID_SIZE];
     if (sty_repo_tip(tip, repo, configuration->source.branch, err) < 0) {
@@ -88,8 +87,8 @@ int sty_command_plan(struct sty_cli *cli, struct sty_error *err)
     bool own = !sty_cli_option(cli, "tree") && !sty_cli_option(cli, "revision");
     if (sty_cli_option(cli, "tree") && sty_cli_option(cli, "revision"))
         return sty_error_set(err, STY_USAGE, "either --tree or --revision");
-    if ((own && (sty_acting_look(&before, cli, err) < 0 || refresh(cli, &before, err) < 0)) || sty_acting_look(&acting, cli, err) < 0 ||
-        choose(&snapshot, &folder, cli, &acting, err) < 0)
+    if ((own && (sty_acting_look(&before, cli, err) < 0 || refresh(cli, &before, err) < 0)) ||
+        sty_acting_look(&acting, cli, err) < 0 || choose(&snapshot, &folder, cli, &acting, err) < 0)
         return -1;
     struct sty_plan_options options = {.snapshot = &snapshot, .foreign = folder != NULL, .targets = cli->arguments};
     if (sty_reconcile_plan(&outcome, &acting.installation, &options, err) < 0 || say(cli, &outcome, err) < 0)

@@ -55,9 +55,10 @@ static void print_steps(const struct sty_cli *cli, const json_t *steps)
                                    (long long)sty_json_int(row, "seq", 0), (long long)attempt);
         at[WHAT] = sty_step_words(cli->arena, row);
         at[STATE] = sty_json_text(row, "state", "");
-        at[TOOK] = json_is_integer(end) ? sty_arena_strdup(cli->arena, sty_duration_text(text, sizeof text,
-                                                                                       json_integer_value(end) - took))
-                                        : "-";
+        at[TOOK] =
+            json_is_integer(end)
+                ? sty_arena_strdup(cli->arena, sty_duration_text(text, sizeof text, json_integer_value(end) - took))
+                : "-";
         at[ERROR] = sty_json_text(row, "error", "");
         at += COLUMNS;
     }
@@ -85,8 +86,7 @@ static const char *moment(const struct sty_cli *cli, const json_t *row, const ch
                             sty_people_time(when, sty_ledger_now(cli->ledger), json_integer_value(value)));
 }
 
-static void print_remediation(const struct sty_cli *cli, const json_t *row, const json_t *document,
-                              const json_t *steps)
+static void print_remediation(const struct sty_cli *cli, const json_t *row, const json_t *document, const json_t *steps)
 {
     const char *state = sty_json_text(row, "state", "");
     sty_print_styled(cli, STY_STYLE_BOLD, sty_json_text(row, "kind", ""));

@@ -66,11 +66,11 @@ json_t *sty_status_entry(struct sty_arena *arena, const struct sty_view_row *row
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:o, s:b, s:o, s:o}", "target",
                      sty_target_text(arena, &row->names), "name", row->names.deployment, "environment",
                      row->names.environment, "cluster", row->names.cluster, "lifecycle", row->lifecycle, "state",
-                     row->state, "reason", sty_json_string_or_null(*reason ? reason : NULL), "active",
-                     active_json(row), "desired", desired_json(row), "tainted", sty_json_int(more, "tainted", 0) != 0,
-                     "quarantined", json_is_string(json_object_get(more, "quarantined")), "pinned",
-                     text_of(more, "pin"), "observe", sty_json_int(more, "observe", 0) != 0, "remediation",
-                     remediation_json(more), "drift", drift_json(more));
+                     row->state, "reason", sty_json_string_or_null(*reason ? reason : NULL), "active", active_json(row),
+                     "desired", desired_json(row), "tainted", sty_json_int(more, "tainted", 0) != 0, "quarantined",
+                     json_is_string(json_object_get(more, "quarantined")), "pinned", text_of(more, "pin"), "observe",
+                     sty_json_int(more, "observe", 0) != 0, "remediation", remediation_json(more), "drift",
+                     drift_json(more));
 }
 
 /* ---- for people ---- */

@@ -57,7 +57,7 @@ static void print_row(const json_t *row)
     const char *between = "- {";
     const char *key;
     const json_t *value;
-    json_object_foreach((json_t *)row, key, value) {
+    json_object_foreach ((json_t *)row, key, value) {
         printf("%s%s: \"%s\"", between, key, json_string_value(value));
         between = ", ";
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a file resource holds: a driver's file as it is, or a template rendered, in both cases a blob. The escaping
- * follows the output's name; where that has no ending, the template's.
+ * What a file, a unit or a drop-in holds: a driver's file as it is, or a template rendered, in both cases a blob. The
+ * escaping follows the output's name; where that has no ending, the template's.
  */
 #include <string.h>
 #include "instance/instance_internal.h"
@@ -17,14 +17,14 @@ static json_t *content_of(const struct sty_blob *blob, json_t *holes)
     return json_pack("{s:s, s:I, s:o}", "digest", blob->digest, "size", (json_int_t)blob->length, "holes", holes);
 }
 
-static struct sty_driver_file *named_file(struct sty_work *work, const struct sty_resource_pattern *resource,
+static struct sty_driver_file *named_file(struct sty_work *work, const struct sty_content_pattern *content,
                                           const json_t *spec)
 {
-    const char *name = sty_json_text(spec, resource->content_key, "");
+    const char *name = sty_json_text(spec, content->key, "");
     struct sty_driver_file *file = sty_driver_files_find(&work->driver->files, name);
     if (file && !sty_streq(file->mode, "symlink"))
         return file;
-    sty_driver_mistake(work, resource->pointer,
+    sty_driver_mistake(work, content->pointer,
                        file ? "'%s' is a symlink: name the file itself" : "the driver has no file '%s'", name);
     return NULL;
 }
@@ -60,17 +60,28 @@ static json_t *render(struct sty_work *work, const struct sty_parsed *parsed, en
     return content_of(sty_blobs_add(work->resolver->blobs, text.data, text.length), sty_take(holes));
 }
 
-json_t *sty_content_build(struct sty_work *work, const struct sty_resource_pattern *resource, const json_t *spec,
-                          const char *path)
+static json_t *build(struct sty_work *work, const struct sty_content_pattern *content, const json_t *spec,
+                     const char *path)
 {
-    if (sty_streq(resource->content_key, "content"))
-        return resource->content ? render(work, resource->content, sty_escape_for(path)) : NULL;
-    struct sty_driver_file *file = named_file(work, resource, spec);
+    if (!content->key)
+        return json_null();
+    if (sty_streq(content->key, "content"))
+        return content->parsed ? render(work, content->parsed, sty_escape_for(path)) : NULL;
+    struct sty_driver_file *file = named_file(work, content, spec);
     if (!file)
         return NULL;
-    if (sty_streq(resource->content_key, "file"))
+    if (sty_streq(content->key, "file"))
         return content_of(file->blob, json_array());
     const struct sty_parsed *parsed = parsed_file(work, file);
     const char *named = strchr(base_name(path), '.') ? path : file->path;
     return parsed ? render(work, parsed, sty_escape_for(named)) : NULL;
+}
+
+bool sty_content_put(struct sty_work *work, const struct sty_content_pattern *content, json_t *spec, const char *path)
+{
+    json_t *built = build(work, content, spec, path);
+    json_object_del(spec, "template");
+    json_object_del(spec, "file");
+    json_object_set_new(spec, "content", built ? built : json_null());
+    return built;
 }

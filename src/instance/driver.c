@@ -27,16 +27,19 @@ static const char *item_of(struct sty_arena *arena, const char *parent, size_t i
     return sty_arena_printf(arena, "%s/%zu", parent, index);
 }
 
-/* A file's content comes from one of three keys; the schema sees to it that one is there. */
-static void compile_content(struct sty_resource_pattern *out, const struct sty_pattern_source *source,
-                            const json_t *spec)
+/* A content comes from one of three keys; the schema sees to it that there are not two. Its text in place is no part of
+ * the pattern that `spec` becomes. */
+static void compile_content(struct sty_content_pattern *out, const struct sty_pattern_source *source, json_t *spec,
+                            const char *pointer)
 {
     static const char *const keys[] = {"template", "file", "content"};
+    *out = (struct sty_content_pattern){.pointer = pointer};
     for (size_t i = 0; i < STY_COUNT(keys); i++)
         if (json_object_get(spec, keys[i]))
-            out->content_key = keys[i];
-    const char *text = sty_json_text(spec, "content", NULL);
-    if (!text)
+            out->key = keys[i];
+    const char *text = sty_arena_strdup(source->arena, sty_json_text(spec, "content", ""));
+    json_object_del(spec, "content");
+    if (!sty_streq(out->key, "content"))
         return;
     struct sty_problem place = sty_place_in(source->document, pointer_of(source->arena, out->pointer, "content"));
     bool block = strchr(text, '\n');
@@ -49,7 +52,17 @@ static void compile_content(struct sty_resource_pattern *out, const struct sty_p
     struct sty_error err;
     if (sty_template_parse(&parsed, source->arena, &template, &err) < 0)
         sty_problem_from_error(source->problems, source->label, &err);
-    out->content = parsed;
+    out->parsed = parsed;
+}
+
+static void compile_drop_ins(struct sty_resource_pattern *out, const struct sty_pattern_source *source, json_t *spec)
+{
+    json_t *drop_ins = json_object_get(spec, "drop_ins");
+    const char *pointer = pointer_of(source->arena, out->pointer, "drop_ins");
+    out->drop_in_count = json_array_size(drop_ins);
+    out->drop_ins = sty_arena_alloc(source->arena, (out->drop_in_count + 1) * sizeof(*out->drop_ins));
+    for (size_t i = 0; i < out->drop_in_count; i++)
+        compile_content(&out->drop_ins[i], source, json_array_get(drop_ins, i), item_of(source->arena, pointer, i));
 }
 
 static void drop_json(void *value)
@@ -62,16 +75,18 @@ static void compile_resource(struct sty_resource_pattern *out, const struct sty_
 {
     const char *type = json_object_iter_key(json_object_iter((json_t *)entry));
     const json_t *spec = json_object_get(entry, type);
+    bool unit = sty_streq(type, "unit");
     *out = (struct sty_resource_pattern){.type = sty_arena_strdup(source->arena, type),
-                                         .name = sty_json_text(spec, "name", NULL),
+                                         .name = unit ? NULL : sty_json_text(spec, "name", NULL),
                                          .pointer = pointer_of(source->arena, pointer, type)};
-    json_t *rest = json_copy((json_t *)spec);
+    json_t *rest = json_deep_copy(spec);
     sty_arena_own(source->arena, rest, drop_json);
-    if (sty_streq(type, "file")) {
-        compile_content(out, source, spec);
-        json_object_del(rest, "content");
-    }
-    json_object_del(rest, "name");
+    if (unit || sty_streq(type, "file"))
+        compile_content(&out->content, source, rest, out->pointer);
+    if (unit)
+        compile_drop_ins(out, source, rest);
+    else
+        json_object_del(rest, "name");
     sty_pattern_compile_map(&out->spec, source, rest, out->pointer);
 }
 

@@ -99,15 +99,36 @@ struct blob_list {
     size_t count;
 };
 
+static void add_content(struct blob_list *list, struct sty_arena *arena, const json_t *holder)
+{
+    const char *digest = sty_json_text(json_object_get(holder, "content"), "digest", NULL);
+    if (digest)
+        list->items[list->count++] = sty_arena_strdup(arena, digest);
+}
+
+static const json_t *drop_ins_of(const json_t *resource)
+{
+    return json_object_get(json_object_get(resource, "spec"), "drop_ins");
+}
+
 static void add_contents(struct blob_list *list, struct sty_arena *arena, const json_t *component)
 {
     const json_t *resources = json_object_get(component, "resources");
     for (size_t i = 0; i < json_array_size(resources); i++) {
-        const json_t *spec = json_object_get(json_array_get(resources, i), "spec");
-        const char *digest = sty_json_text(json_object_get(spec, "content"), "digest", NULL);
-        if (digest)
-            list->items[list->count++] = sty_arena_strdup(arena, digest);
+        const json_t *resource = json_array_get(resources, i), *drop_ins = drop_ins_of(resource);
+        add_content(list, arena, json_object_get(resource, "spec"));
+        for (size_t d = 0; d < json_array_size(drop_ins); d++)
+            add_content(list, arena, json_array_get(drop_ins, d));
     }
+}
+
+static size_t contents_at_most(const json_t *component)
+{
+    const json_t *resources = json_object_get(component, "resources");
+    size_t most = json_array_size(resources);
+    for (size_t i = 0; i < json_array_size(resources); i++)
+        most += json_array_size(drop_ins_of(json_array_get(resources, i)));
+    return most;
 }
 
 const char **sty_instance_blobs(struct sty_arena *arena, const struct sty_instance *instance)
@@ -118,7 +139,7 @@ const char **sty_instance_blobs(struct sty_arena *arena, const struct sty_instan
     json_t *component;
     size_t most = 2;
     json_object_foreach ((json_t *)components, name, component)
-        most += json_array_size(json_object_get(component, "resources"));
+        most += contents_at_most(component);
     struct blob_list list = {.items = sty_arena_alloc(arena, most * sizeof(*list.items))};
     json_object_foreach ((json_t *)components, name, component)
         add_contents(&list, arena, component);

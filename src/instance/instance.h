@@ -22,6 +22,8 @@
  *   directory {path, mode, owner, group}
  *   file      {path, mode, owner, group, content:CONTENT, validate:null|[argv]}
  *   symlink   {path, target}
+ *   unit      {name, content:CONTENT|null, drop_ins:[{name, content:CONTENT}], enabled:true|false|"keep",
+ *              state:"started"|"stopped"|"keep", timeout_ms}; content null: the unit is there already, and not ours
  *   process   {command:[..], env:{NAME:TEXT}, user, directory, stop_timeout_ms, stop_signal}
  *   command   {check:[..], apply:[..], remove:[..], timeout_ms, env:{NAME:TEXT}, user}
  * CONTENT: {"digest":DIGEST, "size":n, "holes":[HOLE]}: a blob; TEXT: "plain", or {"text":"..", "holes":[HOLE]} where a

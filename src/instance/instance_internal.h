@@ -87,13 +87,20 @@ struct sty_files_source {
 int sty_driver_files_load(struct sty_driver_files *out, const struct sty_files_source *source, struct sty_error *err);
 struct sty_driver_file *sty_driver_files_find(const struct sty_driver_files *files, const char *path);
 
+/* A text that becomes a blob: what a file, a unit or a drop-in holds. */
+struct sty_content_pattern {
+    const char *pointer;             /* in the document, of what holds it */
+    const char *key;                 /* "template", "file" or "content"; NULL: there is none */
+    const struct sty_parsed *parsed; /* "content" */
+};
 struct sty_resource_pattern {
     const char *type, *name; /* name NULL: the component's only one */
     const char *pointer;     /* in the document, of the spec */
     struct sty_pattern spec;
-    const char *content_key;          /* file: "template", "file" or "content"; else NULL */
-    const struct sty_parsed *content; /* "content" */
-    json_t *built;                    /* a fixed spec, once made; owned by the resolver's arena */
+    struct sty_content_pattern content;
+    struct sty_content_pattern *drop_ins; /* of a unit, as they stand in the spec */
+    size_t drop_in_count;
+    json_t *built; /* a fixed spec, once made; owned by the resolver's arena */
 };
 struct sty_component_pattern {
     const char *name;
@@ -208,9 +215,11 @@ void sty_work_keep(struct sty_work *work, json_t **where, json_t *made);
 json_t *sty_components_build(struct sty_work *work);
 json_t *sty_health_build(struct sty_work *work, const struct sty_component_pattern *component);
 json_t *sty_actions_build(struct sty_work *work);
-/* CONTENT of a file resource whose output goes to `path`. */
-json_t *sty_content_build(struct sty_work *work, const struct sty_resource_pattern *resource, const json_t *spec,
-                          const char *path);
+/* Put CONTENT in the place of the rendered `spec`'s template, file or content, for an output that goes to `path`; null
+ * where it has none. False after a mistake. */
+bool sty_content_put(struct sty_work *work, const struct sty_content_pattern *content, json_t *spec, const char *path);
+/* The spelling of a unit (unit.c). */
+int sty_normal_unit(json_t *spec, struct sty_error *err);
 
 /* ---- spelling (normal.c): one way to write each thing ---- */
 

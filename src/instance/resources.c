@@ -61,13 +61,14 @@ static int command_normal(json_t *spec, struct sty_error *err)
 static const struct resource_type {
     const char *name, *schema;
     int (*normal)(json_t *spec, struct sty_error *err);
-    bool by_path; /* the id is the path; else the component it belongs to */
+    const char *id_prefix, *id_key; /* the id is this of the spec; NULL: the component it belongs to */
 } types[] = {
-    {"directory", "driver#/$defs/directorySpec", directory_normal, true},
-    {"file", "driver#/$defs/fileSpec", file_normal, true},
-    {"symlink", "driver#/$defs/symlinkSpec", symlink_normal, true},
-    {"process", "driver#/$defs/processSpec", process_normal, false},
-    {"command", "driver#/$defs/commandSpec", command_normal, false},
+    {"directory", "driver#/$defs/directorySpec", directory_normal, "file", "path"},
+    {"file", "driver#/$defs/fileSpec", file_normal, "file", "path"},
+    {"symlink", "driver#/$defs/symlinkSpec", symlink_normal, "file", "path"},
+    {"unit", "driver#/$defs/unitSpec", sty_normal_unit, "unit", "name"},
+    {"process", "driver#/$defs/processSpec", process_normal, NULL, NULL},
+    {"command", "driver#/$defs/commandSpec", command_normal, NULL, NULL},
 };
 
 static const struct resource_type *find_type(const char *name)
@@ -76,6 +77,13 @@ static const struct resource_type *find_type(const char *name)
         if (sty_streq(types[i].name, name))
             return &types[i];
     return NULL;
+}
+
+/* That there is a text in place is what the schema wants to know. */
+static void mark_content(json_t *spec, const struct sty_content_pattern *content)
+{
+    if (sty_streq(content->key, "content"))
+        json_object_set_new(spec, "content", json_string(""));
 }
 
 /* The spec as the schema sees it; NULL after a mistake. */
@@ -92,8 +100,9 @@ static json_t *render_spec(struct sty_work *work, const struct sty_resource_patt
         whole = whole && value;
         json_object_set_new(spec, key, value ? value : json_null());
     }
-    if (sty_streq(resource->content_key, "content"))
-        json_object_set_new(spec, "content", json_string(""));
+    mark_content(spec, &resource->content);
+    for (size_t i = 0; i < resource->drop_in_count; i++)
+        mark_content(json_array_get(json_object_get(spec, "drop_ins"), i), &resource->drop_ins[i]);
     return whole ? sty_take(spec) : NULL;
 }
 
@@ -102,23 +111,25 @@ static json_t *resource_id(const struct sty_work *work, const struct resource_ty
 {
     const struct sty_target *target = work->target;
     sty_auto(str) id = STY_STR_INIT;
-    if (type->by_path)
-        sty_str_appendf(&id, "file:%s", sty_json_text(spec, "path", ""));
+    if (type->id_key)
+        sty_str_appendf(&id, "%s:%s", type->id_prefix, sty_json_text(spec, type->id_key, ""));
     else
         sty_str_appendf(&id, "%s:%s/%s/%s/%s%s%s", type->name, target->cluster, target->environment, target->deployment,
                         component, name ? "/" : "", name ? name : "");
     return sty_json_string(id.data);
 }
 
-static bool put_content(struct sty_work *work, const struct sty_resource_pattern *resource, json_t *spec)
+static bool put_contents(struct sty_work *work, const struct sty_resource_pattern *resource,
+                         const struct resource_type *type, json_t *spec)
 {
-    if (!sty_streq(resource->type, "file"))
-        return true;
-    json_t *content = sty_content_build(work, resource, spec, sty_json_text(spec, "path", ""));
-    json_object_del(spec, "template");
-    json_object_del(spec, "file");
-    json_object_set_new(spec, "content", content ? content : json_null());
-    return content;
+    bool whole = true;
+    if (resource->content.pointer)
+        whole = sty_content_put(work, &resource->content, spec, sty_json_text(spec, type->id_key, ""));
+    for (size_t i = 0; i < resource->drop_in_count; i++) {
+        json_t *drop_in = json_array_get(json_object_get(spec, "drop_ins"), i);
+        whole = sty_content_put(work, &resource->drop_ins[i], drop_in, sty_json_text(drop_in, "name", "")) && whole;
+    }
+    return whole;
 }
 
 static json_t *build_spec(struct sty_work *work, const struct sty_resource_pattern *resource,
@@ -139,13 +150,21 @@ static json_t *build_spec(struct sty_work *work, const struct sty_resource_patte
     }
     if (json_object_size(texts))
         json_object_update(json_object_get(spec, "env"), texts);
-    return put_content(work, resource, spec) ? sty_take(spec) : NULL;
+    return put_contents(work, resource, type, spec) ? sty_take(spec) : NULL;
 }
 
-/* A file's content is a template unless it is named by "file". */
+/* A content is a template unless it is named by "file". */
+static bool is_fixed_content(const struct sty_content_pattern *content)
+{
+    return !content->key || sty_streq(content->key, "file");
+}
+
 static bool is_fixed(const struct sty_resource_pattern *resource)
 {
-    return resource->spec.fixed && (!resource->content_key || sty_streq(resource->content_key, "file"));
+    bool fixed = resource->spec.fixed && is_fixed_content(&resource->content);
+    for (size_t i = 0; i < resource->drop_in_count; i++)
+        fixed = fixed && is_fixed_content(&resource->drop_ins[i]);
+    return fixed;
 }
 
 static json_t *spec_of(struct sty_work *work, struct sty_resource_pattern *resource, const struct resource_type *type)

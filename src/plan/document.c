@@ -37,6 +37,5 @@ json_t *sty_plan_document(const struct sty_plan *plan, const char *commit, const
         json_array_append_new(blocked, sty_plan_blocked_json(&plan->blocked[i]));
     return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:o, s:I, s:o}", "kind", "Plan", "digest", plan->digest, "whole",
                      plan->whole, "commit", commit, "base", base, "remediations", json_array(), "unchanged",
-                     (json_int_t)plan->unchanged, "blocked",
-                     blocked);
+                     (json_int_t)plan->unchanged, "blocked", blocked);
 }

@@ -73,16 +73,16 @@ struct sty_plan_target {
     const struct sty_plan_run_state *run_states;
     size_t run_state_count;
     bool retain, allow_downgrade;
-    const json_t *depends_on;    /* names in the same environment and cluster; of a removed target: as last read */
-    const char *suspended;       /* why, by whom; NULL: not suspended */
-    bool suspended_in_git;       /* by its document, which no `resume` undoes */
-    const char *pinned;          /* "pinned to 3fa9c1 by anna: ..."; NULL: no pin */
-    const char *git_wants;       /* with a pin: the digest git would have; may be NULL */
-    const char *quarantined;     /* digest that failed; may be NULL */
-    const char *unfinished;      /* what runs or waits for this target and stays; NULL: nothing */
+    const json_t *depends_on;      /* names in the same environment and cluster; of a removed target: as last read */
+    const char *suspended;         /* why, by whom; NULL: not suspended */
+    bool suspended_in_git;         /* by its document, which no `resume` undoes */
+    const char *pinned;            /* "pinned to 3fa9c1 by anna: ..."; NULL: no pin */
+    const char *git_wants;         /* with a pin: the digest git would have; may be NULL */
+    const char *quarantined;       /* digest that failed; may be NULL */
+    const char *unfinished;        /* what runs or waits for this target and stays; NULL: nothing */
     const char *unfinished_remedy; /* where that waits for a person; else NULL */
-    bool driver_changed;         /* the driver's files differ from those this version was activated with */
-    struct sty_plan_block found; /* found before planning: mistakes, guards of resolving, deletes that wait */
+    bool driver_changed;           /* the driver's files differ from those this version was activated with */
+    struct sty_plan_block found;   /* found before planning: mistakes, guards of resolving, deletes that wait */
     enum sty_plan_wish wish;
     bool requested;             /* a person's retry or rollback: no review, no budget */
     const char *const *drifted; /* STY_PLAN_HEAL: resource ids, NULL-terminated */
@@ -161,7 +161,8 @@ struct sty_plan_handover {
 struct sty_plan {
     struct sty_arena *arena; /* owns everything below */
     char digest[STY_DIGEST_SIZE];
-    char whole[STY_DIGEST_SIZE]; /* as if everything blocked that has a digest started too: what one approval lets pass */
+    char whole
+        [STY_DIGEST_SIZE]; /* as if everything blocked that has a digest started too: what one approval lets pass */
     struct sty_plan_remediation *remediations; /* ordered by target */
     size_t count;
     struct sty_plan_blocked *blocked; /* ordered by target */

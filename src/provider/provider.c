@@ -4,8 +4,13 @@
  */
 #include "provider/provider_internal.h"
 
-static const struct sty_provider *const all[] = {&sty_provider_directory, &sty_provider_file,    &sty_provider_symlink,
-                                                 &sty_provider_process,   &sty_provider_command, NULL};
+static const struct sty_provider *const all[] = {&sty_provider_directory,
+                                                 &sty_provider_file,
+                                                 &sty_provider_symlink,
+                                                 &sty_provider_unit,
+                                                 &sty_provider_process,
+                                                 &sty_provider_command,
+                                                 NULL};
 
 const struct sty_provider *sty_provider_find(const char *type)
 {

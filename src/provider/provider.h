@@ -15,8 +15,8 @@ const struct sty_provider *sty_provider_find(const char *type);
  */
 struct sty_health_call {
     const struct sty_host *host;
-    const json_t *health;       /* HEALTH of instance.h, or null */
-    const json_t *resources;    /* the component's */
+    const json_t *health;    /* HEALTH of instance.h, or null */
+    const json_t *resources; /* the component's */
     const char *driver_files;
     const char *digest_key;
 };

@@ -7,8 +7,8 @@
 #include "base/json.h"
 #include "provider/provider.h"
 
-extern const struct sty_provider sty_provider_directory, sty_provider_file, sty_provider_symlink, sty_provider_process,
-    sty_provider_command;
+extern const struct sty_provider sty_provider_directory, sty_provider_file, sty_provider_symlink, sty_provider_unit,
+    sty_provider_process, sty_provider_command;
 
 const json_t *sty_call_spec(const struct sty_provider_call *call);
 /* The resource's id, for messages. */

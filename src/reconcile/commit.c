@@ -90,8 +90,9 @@ static int is_said(bool *out, struct sty_ledger *ledger, const char *oid, const 
     if (!sty_streq(reason, "quarantined") && !sty_streq(reason, "waiting"))
         return 0;
     if (sty_ledger_number(&own, ledger, err,
-                          "SELECT count(*) FROM remediations r WHERE " OF_COMMIT("r", "?") " AND state <> 'superseded' AND cluster"
-                          " || '/' || environment || '/' || deployment = ?",
+                          "SELECT count(*) FROM remediations r WHERE " OF_COMMIT(
+                              "r", "?") " AND state <> 'superseded' AND cluster"
+                                        " || '/' || environment || '/' || deployment = ?",
                           "ss", oid, sty_json_text(entry, "target", "")) < 0)
         return -1;
     *out = own > 0;
@@ -149,7 +150,8 @@ int sty_commit_findings(struct sty_ledger *ledger, const char *oid, const json_t
     int64_t planned = 0;
     if (sty_ledger_row(&row, ledger, err, "SELECT blocked FROM commits WHERE oid = ?", "s", oid) < 0 ||
         sty_ledger_number(&planned, ledger, err,
-                          "SELECT count(*) FROM remediations r WHERE " OF_COMMIT("r", "?") " AND state = 'planned'", "s", oid) < 0)
+                          "SELECT count(*) FROM remediations r WHERE " OF_COMMIT("r", "?") " AND state = 'planned'",
+                          "s", oid) < 0)
         return -1;
     const char *text = sty_json_text(row, "blocked", "[]");
     if (sty_json_parse(&before, text, strlen(text), err) < 0)

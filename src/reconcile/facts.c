@@ -100,9 +100,9 @@ static int read_suspension(struct sty_plan_target *facts, struct sty_walk *walk,
         return 0;
     if (by_whom(&whom, walk, sty_json_text(row, "suspend_request", NULL), err) < 0)
         return -1;
-    facts->suspended = until == INT64_MAX ? sty_arena_printf(walk->arena, "suspended %s", whom)
-                                          : sty_arena_printf(walk->arena, "suspended until %s %s",
-                                                             sty_time_text(text, until), whom);
+    facts->suspended = until == INT64_MAX
+                           ? sty_arena_printf(walk->arena, "suspended %s", whom)
+                           : sty_arena_printf(walk->arena, "suspended until %s %s", sty_time_text(text, until), whom);
     return 0;
 }
 
@@ -132,7 +132,8 @@ static int read_row(struct sty_plan_target *facts, struct sty_subject *subject, 
     facts->retain = sty_streq(sty_json_text(subject->policy, "deletion", ""), "retain");
     json_t *open = NULL;
     if (sty_ledger_rows(&open, walk->ledger, err,
-                        "SELECT id, kind, state, due, wait_reason, parent, request, digest FROM remediations WHERE target = ? AND state IN"
+                        "SELECT id, kind, state, due, wait_reason, parent, request, digest FROM remediations WHERE "
+                        "target = ? AND state IN"
                         " ('planned', 'running', 'waiting') ORDER BY seq",
                         "i", subject->id) < 0)
         return -1;

@@ -48,11 +48,12 @@ static int other(void *self, struct sty_plan_other *out, const char *target, str
     *out = (struct sty_plan_other){0};
     if (!split(&names, walk->arena, target))
         return 0;
-    if (sty_ledger_row(&row, walk->ledger, err,
-                       "SELECT t.policy, t.tainted, EXISTS (SELECT 1 FROM active a WHERE a.target = t.id) AS active,"
-                       " EXISTS (SELECT 1 FROM remediations r WHERE r.target = t.id AND r.state IN ('planned', 'running',"
-                       " 'waiting')) AS unfinished FROM targets t WHERE " IS_TARGET,
-                       "sss", names.cluster, names.environment, names.deployment) < 0)
+    if (sty_ledger_row(
+            &row, walk->ledger, err,
+            "SELECT t.policy, t.tainted, EXISTS (SELECT 1 FROM active a WHERE a.target = t.id) AS active,"
+            " EXISTS (SELECT 1 FROM remediations r WHERE r.target = t.id AND r.state IN ('planned', 'running',"
+            " 'waiting')) AS unfinished FROM targets t WHERE " IS_TARGET,
+            "sss", names.cluster, names.environment, names.deployment) < 0)
         return -1;
     const char *text = sty_json_text(row, "policy", "{}");
     if (!row || sty_json_parse(&policy, text, strlen(text), err) < 0)

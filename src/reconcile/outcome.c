@@ -100,11 +100,15 @@ static int read_standing(json_t *standing, struct sty_ledger *ledger, struct sty
     json_auto_t *rows = NULL;
     if (sty_ledger_rows(
             &rows, ledger, err,
-            "SELECT " TARGET_NAME("t") " AS target, t.deployment, t.environment, t.cluster, t.tainted, t.quarantined,"
-            " r.id AS remediation, r.kind, r.state, r.due, r.error, r.commit_oid AS 'commit', (SELECT count(*) FROM marks"
-            " WHERE target = t.id AND marks.state = 'begun') AS doubts FROM targets t LEFT JOIN remediations r ON"
-            " r.seq = (SELECT max(seq) FROM remediations WHERE target = t.id AND state IN ('failed', 'cancelled',"
-            " 'waiting')) WHERE t.unsettled = 1 AND (t.tainted OR t.quarantined IS NOT NULL) ORDER BY 1",
+            "SELECT " TARGET_NAME(
+                "t") " AS target, t.deployment, t.environment, t.cluster, t.tainted, t.quarantined,"
+                     " r.id AS remediation, r.kind, r.state, r.due, r.error, r.commit_oid AS 'commit', (SELECT "
+                     "count(*) FROM marks"
+                     " WHERE target = t.id AND marks.state = 'begun') AS doubts FROM targets t LEFT JOIN remediations "
+                     "r ON"
+                     " r.seq = (SELECT max(seq) FROM remediations WHERE target = t.id AND state IN ('failed', "
+                     "'cancelled',"
+                     " 'waiting')) WHERE t.unsettled = 1 AND (t.tainted OR t.quarantined IS NOT NULL) ORDER BY 1",
             "") < 0)
         return -1;
     for (size_t i = 0; i < json_array_size(rows); i++) {
@@ -122,11 +126,12 @@ static int read_standing(json_t *standing, struct sty_ledger *ledger, struct sty
 static int count_mistakes(int64_t *out, struct sty_ledger *ledger, const struct sty_walk *walk, struct sty_error *err)
 {
     int64_t found = walk ? (int64_t)walk->problems.errors : 0, standing = 0;
-    if (sty_ledger_number(&standing, ledger, err,
-                          "SELECT (SELECT count(*) FROM unreadable) + (SELECT count(*) FROM documents WHERE valid = 0"
-                          " AND stale = 0) + (SELECT count(*) FROM documents d WHERE kind = ?1 AND valid = 1 AND NOT EXISTS"
-                          " (SELECT 1 FROM documents e WHERE e.kind = ?2 AND e.key = d.environment))",
-                          "ii", (int64_t)STY_KIND_DEPLOYMENT, (int64_t)STY_KIND_ENVIRONMENT) < 0)
+    if (sty_ledger_number(
+            &standing, ledger, err,
+            "SELECT (SELECT count(*) FROM unreadable) + (SELECT count(*) FROM documents WHERE valid = 0"
+            " AND stale = 0) + (SELECT count(*) FROM documents d WHERE kind = ?1 AND valid = 1 AND NOT EXISTS"
+            " (SELECT 1 FROM documents e WHERE e.kind = ?2 AND e.key = d.environment))",
+            "ii", (int64_t)STY_KIND_DEPLOYMENT, (int64_t)STY_KIND_ENVIRONMENT) < 0)
         return -1;
     *out = found > standing ? found : standing;
     return 0;

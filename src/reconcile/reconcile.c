@@ -46,8 +46,8 @@ static int write_fetched(const struct sty_installation *installation, const char
 /* The newest tip of this branch that was walked; `row` has no "accepted" where there is none. */
 static int last_accepted(json_t **row, const struct sty_installation *installation, struct sty_error *err)
 {
-    return sty_ledger_row(row, installation->ledger, err, "SELECT accepted FROM sources WHERE id = 1 AND branch = ?", "s",
-                          installation->source->branch);
+    return sty_ledger_row(row, installation->ledger, err, "SELECT accepted FROM sources WHERE id = 1 AND branch = ?",
+                          "s", installation->source->branch);
 }
 
 static int fetch(const struct sty_installation *installation, struct sty_fetch_result *fetched, struct sty_error *err)

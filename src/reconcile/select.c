@@ -86,10 +86,11 @@ static int take_cluster(struct selection *selection, const char *name, struct st
 static int take_inputs(struct selection *selection, const struct sty_catalog_change *change, struct sty_error *err)
 {
     json_auto_t *rows = NULL;
-    if (sty_ledger_rows(&rows, selection->walk->ledger, err,
-                        "SELECT t.environment, t.deployment FROM inputs i JOIN targets t ON t.id = i.target WHERE i.kind"
-                        " = ? AND i.key = ?",
-                        "is", (int64_t)change->kind, change->key) < 0)
+    if (sty_ledger_rows(
+            &rows, selection->walk->ledger, err,
+            "SELECT t.environment, t.deployment FROM inputs i JOIN targets t ON t.id = i.target WHERE i.kind"
+            " = ? AND i.key = ?",
+            "is", (int64_t)change->kind, change->key) < 0)
         return -1;
     take_rows(selection, rows, true);
     return 0;

@@ -118,9 +118,9 @@ static int count_deployments(int64_t *out, struct sty_walk *walk, struct sty_err
         int64_t before = 0;
         if (files[i].blob && !files[i].readable)
             continue;
-        if (!walk->whole && sty_ledger_number(&before, walk->ledger, err,
-                                              "SELECT count(*) FROM documents WHERE path = ? AND kind = ?", "si",
-                                              files[i].path, (int64_t)STY_KIND_DEPLOYMENT) < 0)
+        if (!walk->whole &&
+            sty_ledger_number(&before, walk->ledger, err, "SELECT count(*) FROM documents WHERE path = ? AND kind = ?",
+                              "si", files[i].path, (int64_t)STY_KIND_DEPLOYMENT) < 0)
             return -1;
         *out -= before;
         for (size_t d = 0; files[i].blob && d < files[i].count; d++)

@@ -167,7 +167,8 @@ static int write_inputs(struct sty_walk *walk, const struct sty_subject *subject
  */
 static bool stands(const struct sty_walk *walk, const struct sty_subject *subject, const char *digest)
 {
-    for (size_t i = 0; !subject->moved && !sty_walk_wish(walk, subject->id) && i < json_array_size(subject->open); i++) {
+    for (size_t i = 0; !subject->moved && !sty_walk_wish(walk, subject->id) && i < json_array_size(subject->open);
+         i++) {
         const json_t *row = json_array_get(subject->open, i);
         if (sty_streq(sty_json_text(row, "state", ""), "planned") && !sty_json_text(row, "parent", NULL) &&
             !sty_json_text(row, "request", NULL) && sty_streq(sty_json_text(row, "digest", ""), digest))
@@ -307,10 +308,9 @@ static int restamp(struct sty_walk *walk, const struct sty_plan_target *facts, s
     const char *digest = sty_instance_digest(facts->desired);
     if (sty_ledger_row(&active, walk->ledger, err, "SELECT * FROM active WHERE target = ?", "i", subject->id) < 0)
         return -1;
-    json_auto_t *row =
-        json_pack("{s:I, s:s, s:s, s:s, s:s}", "target", (json_int_t)subject->id, "kind", "adopt", "to_instance",
-                  digest, "commit_oid", sty_json_text(active, "commit_oid", ""), "id",
-                  sty_json_text(active, "remediation", ""));
+    json_auto_t *row = json_pack("{s:I, s:s, s:s, s:s, s:s}", "target", (json_int_t)subject->id, "kind", "adopt",
+                                 "to_instance", digest, "commit_oid", sty_json_text(active, "commit_oid", ""), "id",
+                                 sty_json_text(active, "remediation", ""));
     json_auto_t *data = json_pack("{s:s, s:s}", "from", sty_json_text(active, "instance", ""), "to", digest);
     struct sty_event event = {.kind = "target.restamped",
                               .target = sty_target_text(walk->arena, &facts->names),

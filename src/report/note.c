@@ -28,8 +28,8 @@ static int count(const json_t *remediations, const char *kind, const char *state
     size_t i;
     json_t *r;
     json_array_foreach (remediations, i, r)
-        n += sty_streq(sty_json_text(r, "state", ""), state) &&
-             (!kind || sty_streq(sty_json_text(r, "kind", ""), kind));
+        n +=
+            sty_streq(sty_json_text(r, "state", ""), state) && (!kind || sty_streq(sty_json_text(r, "kind", ""), kind));
     return n;
 }
 

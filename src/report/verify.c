@@ -11,7 +11,7 @@
 struct audit {
     struct sty_repo *repo;
     const char *name;
-    json_t *records;  /* digest -> {"commit","record"} */
+    json_t *records; /* digest -> {"commit","record"} */
     json_t *problems;
     char start[STY_DIGEST_SIZE]; /* of the one that follows nothing */
 };

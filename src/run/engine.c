@@ -30,7 +30,7 @@ struct engine {
     struct sty_map held;  /* targets whose remediation was taken and waits */
     int running, workers;
     bool resume; /* only what was interrupted, and what answers a failure */
-    bool stale; /* something ended since `open` was read */
+    bool stale;  /* something ended since `open` was read */
     bool failed;
     struct sty_error error;
 };

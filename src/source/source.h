@@ -24,23 +24,24 @@
 enum sty_verify_mode { STY_VERIFY_NONE, STY_VERIFY_HEAD, STY_VERIFY_EVERY };
 
 struct sty_source_config {
-    const char *url;    /* https://, http://, ssh://, user@host:path, file:///path or an absolute path */
-    const char *branch; /* without refs/heads/ */
-    const char *path;   /* folder in the tree that holds clusters/, ...; NULL or ".": the top */
-    const char *name;   /* of this installation: notes live under refs/notes/styrmin/<name> */
-    const char *username;       /* http(s); may be NULL */
-    const char *password_file;  /* read at every fetch, trailing newline dropped; never printed, never sent to another host */
-    const char *ssh_key_file;   /* ssh; may be NULL: ssh's own defaults */
+    const char *url;      /* https://, http://, ssh://, user@host:path, file:///path or an absolute path */
+    const char *branch;   /* without refs/heads/ */
+    const char *path;     /* folder in the tree that holds clusters/, ...; NULL or ".": the top */
+    const char *name;     /* of this installation: notes live under refs/notes/styrmin/<name> */
+    const char *username; /* http(s); may be NULL */
+    const char
+        *password_file; /* read at every fetch, trailing newline dropped; never printed, never sent to another host */
+    const char *ssh_key_file;     /* ssh; may be NULL: ssh's own defaults */
     const char *known_hosts_file; /* ssh: required */
-    const char *ca_file;        /* https: PEM file instead of the system's; may be NULL */
-    const char *proxy;          /* http(s); NULL: from the environment */
-    int64_t connect_timeout_ms; /* 0: 10 s */
-    int64_t stall_timeout_ms;   /* nothing received for so long; 0: 30 s */
-    int64_t total_timeout_ms;   /* one fetch or push; 0: 10 min */
-    bool accept_rewind;         /* source.rewind: accept */
+    const char *ca_file;          /* https: PEM file instead of the system's; may be NULL */
+    const char *proxy;            /* http(s); NULL: from the environment */
+    int64_t connect_timeout_ms;   /* 0: 10 s */
+    int64_t stall_timeout_ms;     /* nothing received for so long; 0: 30 s */
+    int64_t total_timeout_ms;     /* one fetch or push; 0: 10 min */
+    bool accept_rewind;           /* source.rewind: accept */
     enum sty_verify_mode verify;
-    const char *signers_file;   /* OpenSSH's allowed_signers, for SSH signatures; may be NULL: none is trusted */
-    const char *keyring_file;   /* public keys as `gpg --export` writes them, for GPG signatures; may be NULL */
+    const char *signers_file; /* OpenSSH's allowed_signers, for SSH signatures; may be NULL: none is trusted */
+    const char *keyring_file; /* public keys as `gpg --export` writes them, for GPG signatures; may be NULL */
 };
 
 struct sty_repo;
@@ -63,13 +64,14 @@ int sty_repo_open_existing(struct sty_repo **out, const char **prefix, struct st
  * written. Only clusters/, environments/, deployments/, drivers/ are read; symlinks become symlink entries, never
  * followed; what .gitignore would hide is still read. Limits: 100,000 files, 16 MiB a file, 512 MiB in all (STY_LIMIT).
  */
-int sty_repo_open_directory(struct sty_repo **out, char tree[STY_OID_SIZE], const char *directory, struct sty_error *err);
+int sty_repo_open_directory(struct sty_repo **out, char tree[STY_OID_SIZE], const char *directory,
+                            struct sty_error *err);
 void sty_repo_free(struct sty_repo *repo);
 STY_DEFINE_AUTO_PTR(repo)
 
 struct sty_fetch_result {
-    char tip[STY_OID_SIZE];      /* of the branch at the remote now */
-    bool changed;                /* it is not what the mirror had before */
+    char tip[STY_OID_SIZE]; /* of the branch at the remote now */
+    bool changed;           /* it is not what the mirror had before */
     bool notes_changed;
 };
 /*
@@ -93,8 +95,8 @@ int sty_repo_probe(char tip[STY_OID_SIZE], struct sty_repo *repo, const struct s
  * that cannot be read STY_USAGE, more than 10,000 commits STY_LIMIT. The caller holds the lock; whatever is walked for
  * the first time must have passed this, as the mirror's branch may stand where another configuration let it go.
  */
-int sty_repo_verify(struct sty_repo *repo, const struct sty_source_config *config, const char *tip, const char *accepted,
-                    struct sty_error *err);
+int sty_repo_verify(struct sty_repo *repo, const struct sty_source_config *config, const char *tip,
+                    const char *accepted, struct sty_error *err);
 
 /* The branch's tip as the mirror has it. STY_NOT_FOUND before the first fetch. */
 int sty_repo_tip(char out[STY_OID_SIZE], struct sty_repo *repo, const char *branch, struct sty_error *err);
@@ -130,9 +132,9 @@ int sty_repo_last_change(struct sty_commit *out, struct sty_arena *arena, struct
 
 /* A place to read definitions from: the tree of `source.path` in one commit. */
 struct sty_snapshot {
-    struct sty_repo *repo;         /* borrowed */
-    char commit[STY_OID_SIZE];     /* "" for a folder of files */
-    char tree[STY_OID_SIZE];       /* the tree of source.path */
+    struct sty_repo *repo;     /* borrowed */
+    char commit[STY_OID_SIZE]; /* "" for a folder of files */
+    char tree[STY_OID_SIZE];   /* the tree of source.path */
 };
 /* STY_NOT_FOUND when `path` is not a folder in that commit: "source.path 'x' is not in commit ...". */
 int sty_repo_snapshot(struct sty_snapshot *out, struct sty_repo *repo, const char *commit, const char *path,
@@ -165,8 +167,8 @@ struct sty_change {
 typedef int sty_change_visit(void *self, const struct sty_change *change, struct sty_error *err);
 /* Files that differ between two trees of one repository ("" is the empty one), pruned at equal subtrees: cost follows
  * the change. A malformed tree (names that lead out of it, unsorted) is STY_INVALID, here and in a walk. */
-int sty_tree_diff(struct sty_repo *repo, const char *from_tree, const char *to_tree, sty_change_visit *visit, void *self,
-                  struct sty_error *err);
+int sty_tree_diff(struct sty_repo *repo, const char *from_tree, const char *to_tree, sty_change_visit *visit,
+                  void *self, struct sty_error *err);
 
 /* Append the blob's bytes. Larger than `limit`: STY_LIMIT, without reading it. Absent: STY_CORRUPT. */
 int sty_blob_read(struct sty_str *out, struct sty_repo *repo, const char *oid, size_t limit, struct sty_error *err);
@@ -189,7 +191,8 @@ int sty_notes_read(struct sty_str *text, struct sty_str *records, struct sty_rep
                    const char *commit, struct sty_error *err);
 typedef int sty_note_visit(void *self, const char *commit, const char *bytes, size_t length, struct sty_error *err);
 /* Every note of the records ref, in no order. */
-int sty_notes_records(struct sty_repo *repo, const char *name, sty_note_visit *visit, void *self, struct sty_error *err);
+int sty_notes_records(struct sty_repo *repo, const char *name, sty_note_visit *visit, void *self,
+                      struct sty_error *err);
 /* True if the mirror has notes that the remote had not at the last fetch or push. */
 int sty_notes_unpushed(bool *out, struct sty_repo *repo, const char *name, struct sty_error *err);
 /*

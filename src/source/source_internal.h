@@ -120,7 +120,8 @@ void sty_verifier_clear(struct sty_verifier *verifier);
  * `*why` is NULL for a commit that an allowed signer signed, else what is wrong, a static text. Fails only where that
  * could not be found out: no program (STY_NOT_FOUND), no time, no disk.
  */
-int sty_verifier_judge(const char **why, const struct sty_verifier *verifier, const git_oid *oid, struct sty_error *err);
+int sty_verifier_judge(const char **why, const struct sty_verifier *verifier, const git_oid *oid,
+                       struct sty_error *err);
 
 /* ---- a remote's address (url.c) ---- */
 

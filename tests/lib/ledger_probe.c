@@ -50,9 +50,9 @@ static int policy_of(json_t **out, const struct probe *probe, const struct sty_t
         return sty_error_set(err, STY_NOT_FOUND, "no deployment %s", key);
     sty_deployment_read(&deployment, document);
     *out = json_pack("{s:n, s:O, s:s, s:b, s:O, s:s, s:b, s:s}", "suspend", "depends_on", deployment.depends_on,
-                     "deletion", deployment.retain ? "retain" : "delete", "allow_downgrade",
-                     deployment.allow_downgrade, "labels", deployment.labels, "lifecycle",
-                     deployment.stopped ? "stopped" : "running", "observe", false, "path", document->path);
+                     "deletion", deployment.retain ? "retain" : "delete", "allow_downgrade", deployment.allow_downgrade,
+                     "labels", deployment.labels, "lifecycle", deployment.stopped ? "stopped" : "running", "observe",
+                     false, "path", document->path);
     return 0;
 }
 
@@ -82,15 +82,14 @@ static json_t *document_of(const struct probe *probe, const struct sty_target *t
     json_t *steps = json_array();
     const char **names = sty_instance_component_order(probe->arena, to);
     for (size_t i = 0; names[i]; i++)
-        json_array_append_new(steps, json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:{s:[]}}", "seq", (int)i + 1,
-                                               "hook", from ? "update" : "create", "mode", "core", "action", "builtin",
-                                               "type", "apply", "component", names[i], "instance", "to", "args",
-                                               "resources"));
-    return json_pack("{s:s, s:s, s:s, s:s?, s:s, s:s, s:[], s:o, s:s}", "target",
-                     sty_target_text(probe->arena, target), "deployment", target->deployment, "kind",
-                     from ? "update" : "create", "from", from, "to", sty_instance_digest(to), "reason",
-                     from ? "it differs" : "nothing is there", "resources", "steps", steps, "digest",
-                     sty_instance_digest(to));
+        json_array_append_new(steps,
+                              json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:{s:[]}}", "seq", (int)i + 1, "hook",
+                                        from ? "update" : "create", "mode", "core", "action", "builtin", "type",
+                                        "apply", "component", names[i], "instance", "to", "args", "resources"));
+    return json_pack("{s:s, s:s, s:s, s:s?, s:s, s:s, s:[], s:o, s:s}", "target", sty_target_text(probe->arena, target),
+                     "deployment", target->deployment, "kind", from ? "update" : "create", "from", from, "to",
+                     sty_instance_digest(to), "reason", from ? "it differs" : "nothing is there", "resources", "steps",
+                     steps, "digest", sty_instance_digest(to));
 }
 
 static int run_steps(const struct probe *probe, const char *id, struct sty_error *err)

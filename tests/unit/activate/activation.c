@@ -50,17 +50,17 @@ static int begin(void **state)
                        "INSERT INTO resources (place, id, target, component, instance) VALUES ('host', 'file:/a', 7,"
                        " 'web', ?1), ('host', 'file:/b', 7, 'web', ?1), ('host', 'file:/c', 8, 'web', ?1)",
                        "s", one));
-    run_sql("INSERT INTO marks (target, digest, state, at) VALUES (7, 'sha256:m', 'done', 1), (8, 'sha256:m', 'done', 1)");
+    run_sql(
+        "INSERT INTO marks (target, digest, state, at) VALUES (7, 'sha256:m', 'done', 1), (8, 'sha256:m', 'done', 1)");
     run_sql("INSERT INTO run_states (target, component, running) VALUES (7, 'web', 1), (8, 'web', 1)");
     return 0;
 }
 
-
 static void succeed(const char *kind, const char *to, const char *commit)
 {
-    json_auto_t *row = json_pack("{s:s, s:i, s:s, s:s?, s:s, s:s}", "id", kind, "target", TARGET, "kind", kind,
-                                 "to_instance", to, "commit_oid", commit, "document",
-                                 "{\"resources\":[{\"id\":\"file:/a\"},{\"id\":\"file:/b\"}]}");
+    json_auto_t *row =
+        json_pack("{s:s, s:i, s:s, s:s?, s:s, s:s}", "id", kind, "target", TARGET, "kind", kind, "to_instance", to,
+                  "commit_oid", commit, "document", "{\"resources\":[{\"id\":\"file:/a\"},{\"id\":\"file:/b\"}]}");
     ok(sty_ledger_begin(ledger, &err));
     ok(sty_activate(ledger, row, &err));
     ok(sty_ledger_commit(ledger, &err));
@@ -122,7 +122,8 @@ static void test_kinds_and_marks(void **state)
                  {"stop", "1"},   {"restore", "1"}, {"heal", "1"},    {"adopt", "1"}};
     (void)state;
     for (size_t i = 0; i < STY_COUNT(kinds); i++) {
-        run_sql("INSERT INTO marks (target, digest, state, at) VALUES (7, 'sha256:m', 'done', 1) ON CONFLICT DO NOTHING");
+        run_sql(
+            "INSERT INTO marks (target, digest, state, at) VALUES (7, 'sha256:m', 'done', 1) ON CONFLICT DO NOTHING");
         run_sql("UPDATE targets SET tainted = 1, unsettled = 1");
         succeed(kinds[i].kind, one, "c1");
         expect("SELECT count(*) FROM marks WHERE target = 7", kinds[i].marks);
@@ -233,7 +234,8 @@ static void test_delete(void **state)
     /* Handed over while it was deleted: it is the other's. */
     run_sql("UPDATE resources SET target = 8 WHERE id = 'file:/b'");
     run_sql("INSERT INTO heals (target, id, at) VALUES (7, 'file:/a', 1)");
-    run_sql("INSERT INTO drift (target, id, state, diff, policy, found_at) VALUES (7, 'file:/a', 'missing', '[]', 'heal', 1)");
+    run_sql("INSERT INTO drift (target, id, state, diff, policy, found_at) VALUES (7, 'file:/a', 'missing', '[]', "
+            "'heal', 1)");
     run_sql("UPDATE targets SET wanted = 0, tainted = 1, unsettled = 1 WHERE id = 7");
     succeed("delete", NULL, "c2");
     expect("SELECT id FROM targets WHERE id = 7", "");

@@ -101,11 +101,15 @@ static int64_t activate(const char *cluster, const char *name, const char *drift
     sty_auto_free char *bytes = sty_json_canonical_text(sty_instance_json(instance));
     const char *digest = sty_instance_digest(instance);
     ok(sty_ledger_instance_put(ledger, digest, bytes, strlen(bytes), &err));
-    ok(sty_ledger_exec(ledger, &err,
-                       "INSERT INTO targets (cluster, environment, deployment, wanted, desired) VALUES (?, 'e', ?, 1, ?)",
-                       "sss", cluster, name, digest));
+    ok(sty_ledger_exec(
+        ledger, &err,
+        "INSERT INTO targets (cluster, environment, deployment, wanted, desired) VALUES (?, 'e', ?, 1, ?)", "sss",
+        cluster, name, digest));
     ok(sty_ledger_number(&id, ledger, &err, "SELECT max(id) FROM targets", ""));
-    ok(sty_ledger_exec(ledger, &err, "INSERT INTO active (target, instance, commit_oid, since, remediation) VALUES (?, ?, 'c', 0, 'r')", "is", id, digest));
+    ok(sty_ledger_exec(
+        ledger, &err,
+        "INSERT INTO active (target, instance, commit_oid, since, remediation) VALUES (?, ?, 'c', 0, 'r')", "is", id,
+        digest));
     return id;
 }
 
@@ -234,9 +238,10 @@ static void test_unknown(void **state)
 {
     (void)state;
     json_t *resources = json_object();
-    json_object_set_new(resources, "file:/elsewhere/x",
-                        relaxed_json("{'path': '/elsewhere/x', 'mode': '0644', 'content': {'digest': 'sha256:x', 'size':"
-                                     " 1, 'holes': []}}"));
+    json_object_set_new(
+        resources, "file:/elsewhere/x",
+        relaxed_json("{'path': '/elsewhere/x', 'mode': '0644', 'content': {'digest': 'sha256:x', 'size':"
+                     " 1, 'holes': []}}"));
     activate("c", "a", HEAL, resources);
     expect_look(true, "c/e/a unknown unknown:no");
     json_auto_t *out = look_with(NULL, 0, false);
@@ -291,8 +296,9 @@ static void test_busy(void **state)
 static void test_processes(void **state)
 {
     (void)state;
-    activate("c", "a", HEAL,
-             relaxed_json("{'process:c/e/a/web': {'command': ['/bin/x'], 'env': {}, 'user': null, 'directory': null}}"));
+    activate(
+        "c", "a", HEAL,
+        relaxed_json("{'process:c/e/a/web': {'command': ['/bin/x'], 'env': {}, 'user': null, 'directory': null}}"));
     process = STY_LAUNCH_ENDED;
     expect_look(true, "c/e/a drifted missing:heal");
     run_sql("INSERT INTO run_states SELECT id, 'web', 0 FROM targets");
@@ -330,8 +336,8 @@ int main(void)
 {
 #define with_ledger(name) cmocka_unit_test_setup_teardown(name, begin, teardown)
     const struct CMUnitTest tests[] = {
-        with_ledger(test_found_and_closed), with_ledger(test_policies), with_ledger(test_flapping),
-        with_ledger(test_unknown),          with_ledger(test_not_free), with_ledger(test_busy),
+        with_ledger(test_found_and_closed), with_ledger(test_policies),       with_ledger(test_flapping),
+        with_ledger(test_unknown),          with_ledger(test_not_free),       with_ledger(test_busy),
         with_ledger(test_processes),        with_ledger(test_chosen_targets), with_ledger(test_keys_of_clusters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

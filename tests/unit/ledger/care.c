@@ -126,7 +126,8 @@ static void test_prune_contents(void **state)
                        "INSERT INTO targets (id, cluster, environment, deployment, desired, tried, pinned)"
                        " VALUES (1, 'c', 'e', 'd', ?, ?, ?)",
                        "sss", d[0], d[1], d[2]));
-    ok(sty_ledger_exec(ledger, &err, "INSERT INTO active VALUES (1, ?, '', 0, '', 'web/2', '1.0', 'running')", "s", d[3]));
+    ok(sty_ledger_exec(ledger, &err, "INSERT INTO active VALUES (1, ?, '', 0, '', 'web/2', '1.0', 'running')", "s",
+                       d[3]));
     ok(sty_ledger_exec(ledger, &err, "INSERT INTO resources VALUES ('host', 'file:/x', 1, 'c', ?, NULL)", "s", d[4]));
     remediation(ledger, 1, "waiting", d[5]);
     remediation(ledger, 2, "succeeded", d[8]);

@@ -10,11 +10,11 @@ struct bench {
     struct sty_plan_row rows[ROOM][ROOM];
     size_t count;
     struct sty_plan_environment environment;
-    json_t *owners;           /* "place id" -> "target" (or "target!" where its active Instance holds it) */
-    json_t *others;           /* target -> "sound" | "tainted" | "absent" */
-    json_t *needy;            /* target -> dependent's name */
+    json_t *owners;                     /* "place id" -> "target" (or "target!" where its active Instance holds it) */
+    json_t *others;                     /* target -> "sound" | "tainted" | "absent" */
+    json_t *needy;                      /* target -> dependent's name */
     json_t *approved, *granted, *shown; /* arrays of digests */
-    bool broken;              /* every lookup fails */
+    bool broken;                        /* every lookup fails */
     const char *dependents[2];
     char owner[64];
     struct sty_instance *owned[ROOM * 3];

@@ -111,11 +111,11 @@ static void test_argv(void **state)
 
 static void test_find(void **state)
 {
-    static const char *const types[] = {"directory", "file", "symlink", "process", "command"};
+    static const char *const types[] = {"directory", "file", "symlink", "unit", "process", "command"};
     (void)state;
     for (size_t i = 0; i < STY_COUNT(types); i++)
         assert_string_equal(sty_provider_find(types[i])->type, types[i]);
-    assert_null(sty_provider_find("unit"));
+    assert_null(sty_provider_find("nothing"));
     assert_null(sty_provider_find(NULL));
 }
 

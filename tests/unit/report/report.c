@@ -52,9 +52,10 @@ static void open_ledger(const char *name)
     assert_int_equal(mkdir(path, 0700), 0);
     ok(sty_ledger_open(&ledger, path, STY_LEDGER_WRITE, &err));
     sty_ledger_set_clock(ledger, fake_now, NULL);
-    ok(sty_ledger_exec(ledger, &err,
-                       "INSERT INTO sources (id, url, branch, path, name, walked) VALUES (1, 'u', 'main', '', 'edge-1', ?)",
-                       "s", tip));
+    ok(sty_ledger_exec(
+        ledger, &err,
+        "INSERT INTO sources (id, url, branch, path, name, walked) VALUES (1, 'u', 'main', '', 'edge-1', ?)", "s",
+        tip));
     ok(sty_ledger_exec(ledger, &err,
                        "INSERT INTO commits (oid, seq, time, author, subject, state, plan, seen_at) VALUES (?, 1, 1,"
                        " 'Anna', 'a', 'succeeded', 'sha256:plan', 1)",
@@ -84,17 +85,19 @@ static int end(void **state)
 /* A remediation of `deployment` that ended so after 42 seconds, and its target. */
 static void ended(const char *deployment, const char *kind, const char *state, const char *error)
 {
-    ok(sty_ledger_exec(ledger, &err,
-                       "INSERT INTO targets (cluster, environment, deployment, wanted) VALUES ('c', 'production', ?, 1) ON"
-                       " CONFLICT DO NOTHING",
-                       "s", deployment));
-    ok(sty_ledger_exec(ledger, &err,
-                       "INSERT INTO remediations (id, seq, target, cluster, environment, deployment, kind, from_instance,"
-                       " to_instance, digest, document, commit_oid, state, error, created_at, started_at, finished_at)"
-                       " SELECT 'r' || n, n, t.id, 'c', 'production', t.deployment, ?2, ?3, ?4, 'sha256:d', '{}', ?5, ?6,"
-                       " ?7, ?8, ?8, ?8 + 42000 FROM (SELECT 1 + count(*) AS n FROM remediations), targets t WHERE"
-                       " t.deployment = ?1",
-                       "sssssssi", deployment, kind, ONE, TWO, tip, state, error, now_ms));
+    ok(sty_ledger_exec(
+        ledger, &err,
+        "INSERT INTO targets (cluster, environment, deployment, wanted) VALUES ('c', 'production', ?, 1) ON"
+        " CONFLICT DO NOTHING",
+        "s", deployment));
+    ok(sty_ledger_exec(
+        ledger, &err,
+        "INSERT INTO remediations (id, seq, target, cluster, environment, deployment, kind, from_instance,"
+        " to_instance, digest, document, commit_oid, state, error, created_at, started_at, finished_at)"
+        " SELECT 'r' || n, n, t.id, 'c', 'production', t.deployment, ?2, ?3, ?4, 'sha256:d', '{}', ?5, ?6,"
+        " ?7, ?8, ?8, ?8 + 42000 FROM (SELECT 1 + count(*) AS n FROM remediations), targets t WHERE"
+        " t.deployment = ?1",
+        "sssssssi", deployment, kind, ONE, TWO, tip, state, error, now_ms));
 }
 
 static json_t *report(const json_t *blocked)
@@ -147,9 +150,9 @@ static void test_text(void **state)
                          "update production/web failed: step 2:\\x0aexit status 1\\x1b[2J\n"
                          "delete production/old waiting\n"
                          "blocked production/x (claim): file:/a is\\x0aanother's\n");
-    json_auto_t *again = json_pack("[{s:s, s:s, s:s}, {s:s, s:s, s:s}]", "target", "c/production/web", "reason",
-                                   "quarantined", "message", "tried", "target", "c/production/shop", "reason",
-                                   "quarantined", "message", "tried");
+    json_auto_t *again =
+        json_pack("[{s:s, s:s, s:s}, {s:s, s:s, s:s}]", "target", "c/production/web", "reason", "quarantined",
+                  "message", "tried", "target", "c/production/shop", "reason", "quarantined", "message", "tried");
     expect_text(again, "partial: 1 upgraded, 1 failed, 1 waiting, 1 blocked\n"
                        "upgraded production/shop 1.4.0 -> 1.5.0 in 42s\n"
                        "update production/web failed: step 2:\\x0aexit status 1\\x1b[2J\n"
@@ -183,14 +186,16 @@ static void test_suspects(void **state)
     (void)state;
     ok(sty_ledger_instance_put(ledger, ONE, "{}", 2, &err));
     ended("shop", "update", "failed", "no luck");
-    json_auto_t *document = json_pack(
-        "{s:[{s:s, s:i, s:i, s:{s:s, s:i, s:i}}, {s:s, s:n, s:{s:s}, s:n}]}", "diff", "path", "/context/port", "from", 80,
-        "to", 90, "origin", "file", "deployments/shop.yaml", "line", 12, "column", 3, "path", "/context/key", "from", "to",
-        "from_env", "KEY", "origin");
+    json_auto_t *document =
+        json_pack("{s:[{s:s, s:i, s:i, s:{s:s, s:i, s:i}}, {s:s, s:n, s:{s:s}, s:n}]}", "diff", "path", "/context/port",
+                  "from", 80, "to", 90, "origin", "file", "deployments/shop.yaml", "line", 12, "column", 3, "path",
+                  "/context/key", "from", "to", "from_env", "KEY", "origin");
     ok(sty_ledger_exec(ledger, &err, "UPDATE remediations SET document = ?", "j", document));
     expect_text(NULL, "succeeded: 1 failed\nupdate production/shop failed: no luck\n"); /* nothing was good yet */
-    ok(sty_ledger_exec(ledger, &err, "INSERT INTO active (target, instance, commit_oid, since, remediation) SELECT id, ?, 'abcdef0123456789', ?, 'r0' FROM targets", "si",
-                       ONE, now_ms));
+    ok(sty_ledger_exec(ledger, &err,
+                       "INSERT INTO active (target, instance, commit_oid, since, remediation) SELECT id, ?, "
+                       "'abcdef0123456789', ?, 'r0' FROM targets",
+                       "si", ONE, now_ms));
     sty_auto_free char *known = sty_sprintf(
         "succeeded: 1 failed\nupdate production/shop failed: no luck\n"
         "  last good: sha256:111111111111 since 2026-01-01T00:00:00.000Z, commit abcdef012345\n"
@@ -254,14 +259,16 @@ static void test_event(void **state)
     ok(sty_ledger_row(&row, ledger, &err, "SELECT key, payload FROM outbox", ""));
     assert_string_equal(sty_json_text(row, "key", ""), tip);
     assert_non_null(strstr(sty_json_text(row, "payload", ""), "\"text\":null"));
-    assert_int_equal(number("SELECT count(*) FROM records WHERE body ->> 'actor' = 'anna' AND body ->> 'kind' = 'request'"
-                            " AND body ->> 'commit' <> 'forged'"),
-                     1);
+    assert_int_equal(
+        number("SELECT count(*) FROM records WHERE body ->> 'actor' = 'anna' AND body ->> 'kind' = 'request'"
+               " AND body ->> 'commit' <> 'forged'"),
+        1);
     run_sql("UPDATE sources SET walked = NULL");
     in_transaction(sty_report_event(ledger, "request", body, &err));
     assert_int_equal(number("SELECT count(*) FROM outbox"), 1);
     in_transaction(sty_report_superseded(ledger, tip, "0123456789abcdef", &err));
-    assert_int_equal(number("SELECT count(*) FROM outbox WHERE payload ->> 'text' LIKE 'superseded by 0123456789ab%'"), 1);
+    assert_int_equal(number("SELECT count(*) FROM outbox WHERE payload ->> 'text' LIKE 'superseded by 0123456789ab%'"),
+                     1);
 }
 
 /* ---- delivery ---- */
@@ -474,8 +481,8 @@ static void test_parse(void **state)
     sty_digest(digest, one, strlen(one));
     for (int i = 0; i < 2; i++) {
         json_auto_t *records = NULL;
-        sty_auto_free char *text = sty_sprintf("%s\n\n{\"installation\":\"i\",\"previous\":\"%s\",\"sequence\":2}\n", one,
-                                               i ? "sha256:other" : digest);
+        sty_auto_free char *text = sty_sprintf("%s\n\n{\"installation\":\"i\",\"previous\":\"%s\",\"sequence\":2}\n",
+                                               one, i ? "sha256:other" : digest);
         int result = sty_records_parse(&records, text, strlen(text), &err);
         assert_int_equal(result, i ? -1 : 0);
         assert_int_equal(json_array_size(records), i ? 0 : 2);
@@ -492,14 +499,21 @@ int main(void)
 {
 #define with_remote(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
-        with_remote(test_text),           with_remote(test_what_counts),
-        with_remote(test_suspects),       with_remote(test_record),
+        with_remote(test_text),
+        with_remote(test_what_counts),
+        with_remote(test_suspects),
+        with_remote(test_record),
         with_remote(test_record_of_a_suspended_one),
-        with_remote(test_event),          with_remote(test_delivery),
-        with_remote(test_many),           with_remote(test_remote_away),
-        with_remote(test_texts_in_order), with_remote(test_push_when_wanted),
-        with_remote(test_verify),         with_remote(test_fresh),
-        with_remote(test_foreign_among_ours), with_remote(test_ledger_put_back),
+        with_remote(test_event),
+        with_remote(test_delivery),
+        with_remote(test_many),
+        with_remote(test_remote_away),
+        with_remote(test_texts_in_order),
+        with_remote(test_push_when_wanted),
+        with_remote(test_verify),
+        with_remote(test_fresh),
+        with_remote(test_foreign_among_ours),
+        with_remote(test_ledger_put_back),
         cmocka_unit_test(test_parse),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,8 @@
 #include "run_fixture.h"
 
 /* ./act WORD: "begin WORD" and "end WORD" in the log. */
-static const char act[] = "act\n#!/bin/sh\necho \"begin $1\" >> $TO/log; sleep ${2:-0.05}; echo \"end $1\" >> $TO/log\n";
+static const char act[] =
+    "act\n#!/bin/sh\necho \"begin $1\" >> $TO/log; sleep ${2:-0.05}; echo \"end $1\" >> $TO/log\n";
 static const char *const acts[] = {act, NULL};
 
 static struct made empty(const char *deployment, const char *version, const char *const *scripts)
@@ -125,8 +126,10 @@ static void test_nothing_starts(void **state)
         run_engine(1);
         assert_state(&create, "planned");
     }
-    ok(sty_ledger_exec(ledger, &err, "UPDATE targets SET policy = '{\"suspend\":null,\"observe\":false}',"
-                                     " suspended_until = ?", "i", clock_ms + 1000));
+    ok(sty_ledger_exec(ledger, &err,
+                       "UPDATE targets SET policy = '{\"suspend\":null,\"observe\":false}',"
+                       " suspended_until = ?",
+                       "i", clock_ms + 1000));
     run_engine(1);
     assert_state(&create, "planned");
     clock_ms += 1000;
@@ -147,8 +150,7 @@ static void test_restore_follows(void **state)
     struct recorded create =
         record(target, "create", NULL, &one, "[{'type':'apply','component':'site','instance':'to','args':{}}]");
     sty_auto_free char *step = run_step("x", "to", "");
-    sty_auto_free char *steps =
-        sty_sprintf("[{'type':'apply','component':'site','instance':'to','args':{}},%s]", step);
+    sty_auto_free char *steps = sty_sprintf("[{'type':'apply','component':'site','instance':'to','args':{}},%s]", step);
     struct recorded update = record(target, "update", &one, &two, steps);
     run_engine(2);
     assert_state(&create, "succeeded");
@@ -331,7 +333,8 @@ static void test_verify_is_asked(void **state)
     (void)state;
     for (size_t i = 0; i < STY_COUNT(answers); i++) {
         sty_auto_free char *name = sty_sprintf("shop-%zu", i);
-        sty_auto_free char *verify = sty_sprintf("verify\n#!/bin/sh\necho verify >> $TO/log; exit %s\n", answers[i].exit);
+        sty_auto_free char *verify =
+            sty_sprintf("verify\n#!/bin/sh\necho verify >> $TO/log; exit %s\n", answers[i].exit);
         const char *const scripts[] = {act, verify, NULL};
         struct recorded create = record_once(name, scripts, ",'once':true,'verify':['./verify']");
         put("log", "");
@@ -394,13 +397,19 @@ int main(int argc, char **argv)
 #endif
 #define with_ledger(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        with_ledger(test_order),          with_ledger(test_failed_dependency),
-        with_ledger(test_parallel),       with_ledger(test_one_at_a_time),
-        with_ledger(test_nothing_starts), with_ledger(test_restore_follows),
-        with_ledger(test_attempts),       with_ledger(test_cancel_within_a_second),
+        with_ledger(test_order),
+        with_ledger(test_failed_dependency),
+        with_ledger(test_parallel),
+        with_ledger(test_one_at_a_time),
+        with_ledger(test_nothing_starts),
+        with_ledger(test_restore_follows),
+        with_ledger(test_attempts),
+        with_ledger(test_cancel_within_a_second),
 #ifdef STYRMIN_FAILPOINTS
-        with_ledger(test_resume),         with_ledger(test_once_is_done_once),
-        with_ledger(test_verify_is_asked), with_ledger(test_a_person_is_asked),
+        with_ledger(test_resume),
+        with_ledger(test_once_is_done_once),
+        with_ledger(test_verify_is_asked),
+        with_ledger(test_a_person_is_asked),
         with_ledger(test_killed_while_verifying),
 #endif
     };

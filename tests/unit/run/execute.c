@@ -303,9 +303,10 @@ static void test_run_states(void **state)
 
 static json_t *process_resource(const char *name)
 {
-    return parse("{'id':'process:c/e/shop/server/%s','type':'process','spec':{'command':['sh','-c','echo $$ >> %s/%s; exec"
-                 " sleep 1000'],'env':{},'user':null,'directory':'/','stop_timeout_ms':2000,'stop_signal':'SIGTERM'}}",
-                 name, files_dir, name);
+    return parse(
+        "{'id':'process:c/e/shop/server/%s','type':'process','spec':{'command':['sh','-c','echo $$ >> %s/%s; exec"
+        " sleep 1000'],'env':{},'user':null,'directory':'/','stop_timeout_ms':2000,'stop_signal':'SIGTERM'}}",
+        name, files_dir, name);
 }
 
 static bool runs(const char *name)
@@ -332,7 +333,8 @@ static void test_stop_of_what_goes(void **state)
 {
     (void)state;
     int64_t target = add_target("shop", "{}");
-    struct made two = make_instance("shop", "1", servers("b"), NULL), one = make_instance("shop", "2", servers(NULL), NULL);
+    struct made two = make_instance("shop", "1", servers("b"), NULL),
+                one = make_instance("shop", "2", servers(NULL), NULL);
     struct recorded create =
         record(target, "create", NULL, &two, "[{'type':'apply','component':'server','instance':'to','args':{}}]");
     execute(&create);
@@ -341,21 +343,22 @@ static void test_stop_of_what_goes(void **state)
         usleep(10000);
     assert_true(runs("a") && runs("b"));
     sty_auto_free char *before = text_of("a");
-    struct recorded update = record(
-        target, "update", &two, &one,
-        "[{'type':'stop','component':'server','instance':'inventory','args':{'resources':['process:c/e/shop/server/b']}},"
-        "{'type':'apply','component':'server','instance':'to','args':{}},"
-        "{'type':'remove','component':'server','instance':'inventory','args':{'resources':['process:c/e/shop/server/b']}}]");
+    struct recorded update = record(target, "update", &two, &one,
+                                    "[{'type':'stop','component':'server','instance':'inventory','args':{'resources':['"
+                                    "process:c/e/shop/server/b']}},"
+                                    "{'type':'apply','component':'server','instance':'to','args':{}},"
+                                    "{'type':'remove','component':'server','instance':'inventory','args':{'resources':["
+                                    "'process:c/e/shop/server/b']}}]");
     execute(&update);
     assert_state(&update, "succeeded");
     assert_false(runs("b"));
     assert_true(runs("a"));
     assert_file("a", before);
     assert_int_equal(number("SELECT running FROM run_states"), 1);
-    struct recorded delete =
-        record(target, "delete", &one, NULL,
-               "[{'type':'stop','component':'server','instance':'inventory','args':{'resources':['process:c/e/shop/server/"
-               "a']}},{'type':'remove','component':'server','instance':'inventory','args':{}}]");
+    struct recorded delete = record(
+        target, "delete", &one, NULL,
+        "[{'type':'stop','component':'server','instance':'inventory','args':{'resources':['process:c/e/shop/server/"
+        "a']}},{'type':'remove','component':'server','instance':'inventory','args':{}}]");
     execute(&delete);
     assert_state(&delete, "succeeded");
     assert_false(runs("a"));

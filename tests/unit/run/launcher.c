@@ -267,8 +267,9 @@ static void test_leftovers(void **state)
 /* What made itself a daemon stays when the program ended well and may leave some; what only lingers in its session ends. */
 static void test_daemons(void **state)
 {
-    static const char *const script = "(setsid sh -c 'echo $$ > %s; sleep 100' >&- 2>&- &); (echo $$ > %s.it; exec sleep 100) & "
-                                      "while ! [ -s %s ] || ! [ -s %s.it ]; do sleep 0.01; done; exit %d";
+    static const char *const script =
+        "(setsid sh -c 'echo $$ > %s; sleep 100' >&- 2>&- &); (echo $$ > %s.it; exec sleep 100) & "
+        "while ! [ -s %s ] || ! [ -s %s.it ]; do sleep 0.01; done; exit %d";
     char token[STY_ID_SIZE];
     (void)state;
     leaves_daemons = true;
