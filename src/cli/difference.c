@@ -11,22 +11,15 @@ static void print_value(const struct sty_cli *cli, const char *sign, const json_
     if (!value || json_is_null(value))
         return;
     sty_auto_free char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS);
-    sty_print_styled(cli, style, sty_arena_printf(cli->arena, "  %s %s", sign, text ? text : ""));
+    sty_print_styled(cli, style, sty_arena_printf(cli->arena, "%s %s", sign, text ? text : ""));
     putchar('\n');
 }
 
-static void print_change(const struct sty_cli *cli, const char *path, const json_t *from, const json_t *to)
+/* The resources of a component, which are told one by one. */
+static bool is_resources(const char *path)
 {
-    sty_print_styled(cli, STY_STYLE_BOLD, path);
-    putchar('\n');
-    print_value(cli, "-", from, STY_STYLE_BAD);
-    print_value(cli, "+", to, STY_STYLE_GOOD);
-}
-
-/* A list of resources is compared whole; people are told resource by resource instead. */
-static bool is_list_of_resources(const char *path)
-{
-    return sty_starts_with(path, "/components/") && sty_ends_with(path, "/resources");
+    const char *last = strrchr(path, '/');
+    return sty_starts_with(path, "/components/") && sty_streq(last, "/resources");
 }
 
 static void print_entries(const struct sty_cli *cli, const json_t *entries)
@@ -34,42 +27,65 @@ static void print_entries(const struct sty_cli *cli, const json_t *entries)
     size_t i;
     json_t *entry;
     json_array_foreach (entries, i, entry) {
-        const char *path = sty_json_text(entry, "path", "");
-        if (!is_list_of_resources(path))
-            print_change(cli, path, json_object_get(entry, "from"), json_object_get(entry, "to"));
+        if (is_resources(sty_json_text(entry, "path", "")))
+            continue;
+        sty_print_styled(cli, STY_STYLE_BOLD, sty_json_text(entry, "path", ""));
+        putchar('\n');
+        print_value(cli, "  -", json_object_get(entry, "from"), STY_STYLE_BAD);
+        print_value(cli, "  +", json_object_get(entry, "to"), STY_STYLE_GOOD);
     }
 }
 
-static void print_inside(const struct sty_cli *cli, const char *path, const json_t *from, const json_t *to)
+/* Spec of the resource `id` on `side`, "from" or "to"; NULL: it is not there. */
+static const json_t *spec_of(const json_t *entries, const char *side, const char *id)
 {
-    if (from && to && json_equal((json_t *)from, (json_t *)to))
-        return;
-    if (!json_is_object(from) || !json_is_object(to)) {
-        print_change(cli, path, from, to);
-        return;
+    for (size_t i = 0; i < json_array_size(entries); i++) {
+        const json_t *entry = json_array_get(entries, i), *list = json_object_get(entry, side);
+        if (!is_resources(sty_json_text(entry, "path", "")))
+            continue;
+        for (size_t r = 0; r < json_array_size(list); r++)
+            if (sty_streq(sty_json_text(json_array_get(list, r), "id", ""), id))
+                return json_object_get(json_array_get(list, r), "spec");
     }
-    json_auto_t *both = json_object();
-    json_object_update(both, (json_t *)from);
-    json_object_update_missing(both, (json_t *)to);
-    for (const char **key = sty_json_keys(cli->arena, both); *key; key++)
-        print_inside(cli, sty_arena_printf(cli->arena, "%s/%s", path, *key), json_object_get(from, *key),
-                     json_object_get(to, *key));
+    return NULL;
 }
 
-static void print_resources(const struct sty_cli *cli, const json_t *resources, const struct sty_instance *from,
-                            const struct sty_instance *to)
+/* Which fields of an updated resource differ; of content, the beginning of its digest. */
+static void print_fields(const struct sty_cli *cli, const json_t *from, const json_t *to)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach ((json_t *)to, key, value) {
+        const json_t *before = json_object_get(from, key);
+        if (json_equal(before, value))
+            continue;
+        const char *old = sty_json_text(before, "digest", NULL), *new = sty_json_text(value, "digest", NULL);
+        printf("  %s", key);
+        if (old && new)
+            printf("  %s -> %s", sty_people_short(cli->arena, old), sty_people_short(cli->arena, new));
+        putchar('\n');
+        print_value(cli, "    -", old && new ? json_null() : before, STY_STYLE_BAD);
+        print_value(cli, "    +", old && new ? json_null() : value, STY_STYLE_GOOD);
+    }
+}
+
+static void print_resources(const struct sty_cli *cli, const json_t *resources, const json_t *entries)
 {
     size_t i;
     json_t *resource;
     json_array_foreach (resources, i, resource) {
         const char *action = sty_json_text(resource, "action", ""), *id = sty_json_text(resource, "id", "");
-        const char *component = NULL;
-        bool made = strcmp(action, "create") == 0, gone = strcmp(action, "delete") == 0;
-        sty_print_styled(cli, made ? STY_STYLE_GOOD : gone ? STY_STYLE_BAD : STY_STYLE_WARN, action);
-        sty_print_visible(sty_arena_printf(cli->arena, " %s\n", id));
-        if (!made && !gone)
-            print_inside(cli, "  ", sty_instance_resource(&component, from, id),
-                         sty_instance_resource(&component, to, id));
+        const json_t *from = spec_of(entries, "from", id), *to = spec_of(entries, "to", id);
+        sty_print_styled(cli,
+                         strcmp(action, "create") == 0   ? STY_STYLE_GOOD
+                         : strcmp(action, "delete") == 0 ? STY_STYLE_BAD
+                                                         : STY_STYLE_WARN,
+                         action);
+        putchar(' ');
+        sty_print_visible(id);
+        putchar('\n');
+        if (from && to)
+            print_fields(cli, from, to);
     }
 }
 
@@ -99,7 +115,7 @@ int sty_command_diff(struct sty_cli *cli, struct sty_error *err)
         return sty_print_json(document, err);
     }
     print_entries(cli, diff.entries);
-    print_resources(cli, diff.resources, from, to);
+    print_resources(cli, diff.resources, diff.entries);
     if (json_array_size(diff.entries) == 0 && !cli->quiet)
         puts("no difference");
     return STY_EXIT_OK;

@@ -26,21 +26,18 @@ static void print_head(const struct sty_cli *cli, const char *state, enum sty_st
 
 /* ---- blocked and standing, alike for both ---- */
 
-/* Each way on a line of its own, so that a command can be copied whole. */
+/* Each way on on a line of its own that is never broken, so that a command can be copied whole. */
 static void print_remedy(const char *remedy)
 {
-    static const char between[] = ", or ";
-    const char *next = strstr(remedy, between);
-    if (!next) {
-        sty_print_paragraph(INDENT, "to go on: ", remedy);
-        return;
+    static const char between[] = ", or: ";
+    for (const char *label = "to go on: "; remedy; label = "or: ") {
+        const char *end = strstr(remedy, between);
+        sty_auto_free char *way = end ? sty_strndup(remedy, (size_t)(end - remedy)) : sty_strdup(remedy);
+        printf("%*s%s", INDENT, "", label);
+        sty_print_visible(way);
+        putchar('\n');
+        remedy = end ? end + strlen(between) : NULL;
     }
-    sty_print_paragraph(INDENT, "", "to go on, one of:");
-    for (; next; remedy = next + strlen(between), next = strstr(remedy, between)) {
-        sty_auto_free char *way = sty_strndup(remedy, (size_t)(next - remedy));
-        sty_print_paragraph(INDENT, "", way);
-    }
-    sty_print_paragraph(INDENT, "", remedy);
 }
 
 static void print_blocked(const struct sty_cli *cli, const json_t *entry)
@@ -69,7 +66,7 @@ static void print_standing(const struct sty_cli *cli, const json_t *entry, bool 
            quarantined ? "quarantined" : "");
     if (error && !failed_now)
         sty_print_paragraph(INDENT, "", error);
-    sty_print_paragraph(INDENT, "to go on: ", sty_json_text(entry, "remedy", ""));
+    print_remedy(sty_json_text(entry, "remedy", ""));
 }
 
 static bool failed_now(const json_t *remediations, const json_t *standing)

@@ -177,7 +177,7 @@ static void spend(struct sty_plan_work *work, const struct sty_plan_environment 
             sty_plan_block(work, item, "guard",
                            sty_arena_printf(
                                work->arena,
-                               "styrmin approve %s -m REASON, or a commit with the trailer Styrmin-Allow: %s=%" PRId64,
+                               "styrmin approve %s -m REASON, or: a commit with the trailer Styrmin-Allow: %s=%" PRId64,
                                item->made->digest, word, count),
                            "%" PRId64 " to %s in %s, its budget is %" PRId64, count, word, env->name, limit);
     }

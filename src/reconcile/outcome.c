@@ -89,7 +89,10 @@ static json_t *way_on(const json_t *row)
             ? sty_sprintf("nothing: it is tried again at %s; sooner with: styrmin retry %s -m REASON",
                           sty_time_text(at, json_integer_value(due)), target)
         : waiting && sty_json_int(row, "doubts", 0)
-            ? sty_sprintf("look whether it happened, then say: styrmin retry %s --done -m REASON, or --again", target)
+            ? sty_sprintf(
+                  "look whether it happened, then: styrmin retry %1$s --done -m REASON, or: styrmin retry %1$s --again"
+                  " -m REASON",
+                  target)
             : sty_sprintf("a commit that changes it, or: styrmin retry %s -m REASON", target);
     return sty_json_string(text);
 }

@@ -243,7 +243,9 @@ static void judge_open(struct sty_plan_target *facts, struct sty_subject *subjec
                                                  planned ? "" : ": ", sty_json_text(row, "wait_reason", ""));
         if (stays && sty_streq(sty_json_text(row, "state", ""), "waiting") && !sty_json_int(row, "due", 0))
             facts->unfinished_remedy = sty_arena_printf(
-                walk->arena, "look whether it happened, then: styrmin retry %s --done | --again -m REASON",
+                walk->arena,
+                "look whether it happened, then: styrmin retry %1$s --done -m REASON, or: styrmin retry %1$s --again"
+                " -m REASON",
                 sty_target_text(walk->arena, &facts->names));
     }
 }

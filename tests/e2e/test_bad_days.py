@@ -168,7 +168,9 @@ def test_stopped_in_the_middle_of_a_migration(it, number, word):
     assert len(it.processes()) == 1 and lines(it) == 0, "what ran of the migration was ended"
     assert it.note(commit).startswith("blocked")
     assert it.sync(code=1)["remediations"] == []
-    assert "styrmin retry here/production/shop --done | --again" in it.run("sync", code=1).stdout
+    said = it.run("sync", code=1).stdout
+    assert "styrmin retry here/production/shop --done -m REASON\n" in said
+    assert "styrmin retry here/production/shop --again -m REASON\n" in said
     if word == "--done":
         it.run("retry", "shop", "--done", "-m", "done by hand")
         assert lines(it, "shop.migrations.begun") == 1
