@@ -68,7 +68,7 @@ fail() {
 }
 
 # show [CODE] COMMAND...: print it as typed, run it, and hold it to its exit code (0); its output stays in $said;
-# wide=yes: lines may be longer than 100 columns
+# Lines have at most 100 columns, but for commands to copy, and where wide=yes
 show() {
   local wanted=0 code=0
   case $1 in [0-9]*) wanted=$1; shift ;; esac
@@ -77,7 +77,7 @@ show() {
   [ -z "$said" ] || printf '%s\n' "$said"
   [ "$code" = "$wanted" ] || fail "exit code $code, not $wanted"
   [ "$wanted" = 0 ] || echo "(exit code $code)"
-  if [ -z "${wide:-}" ] && awk 'length > 100 {found = 1} END {exit !found}' <<<"$said"; then
+  if [ -z "${wide:-}" ] && awk 'length > 100 && !/styrmin [a-z]+ .*-m REASON$/ {found = 1} END {exit !found}' <<<"$said"; then
     fail "a line of more than 100 columns"
   fi
 }

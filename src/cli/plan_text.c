@@ -113,15 +113,20 @@ static const char *steps_line(struct sty_arena *arena, const json_t *steps)
     return sty_arena_strdup(arena, text.data);
 }
 
+/* What comes or goes as a whole differs in everything: its resources say it all. */
+static const json_t *telling_diff(const json_t *entry)
+{
+    bool whole = !sty_json_text(entry, "from", NULL) || !sty_json_text(entry, "to", NULL);
+    return whole ? NULL : json_object_get(entry, "diff");
+}
+
 static void print_planned(const struct sty_cli *cli, const json_t *entry)
 {
     const json_t *resources = json_object_get(entry, "resources"), *steps = json_object_get(entry, "steps");
     const char *kind = sty_json_text(entry, "kind", ""), *reason = sty_json_text(entry, "reason", "");
     say_bold(cli, sty_arena_printf(cli->arena, "%s %s", kind, sty_target_words(cli, entry)));
     printf("%s%s\n", *reason ? ": " : "", reason);
-    /* What comes or goes as a whole differs in everything: its resources say it all. */
-    if (sty_json_text(entry, "from", NULL) && sty_json_text(entry, "to", NULL))
-        print_changes(cli, json_object_get(entry, "diff"));
+    print_changes(cli, telling_diff(entry));
     for (size_t i = 0; i < json_array_size(resources); i++) {
         const json_t *resource = json_array_get(resources, i);
         const char *action = sty_json_text(resource, "action", "");
@@ -201,7 +206,7 @@ static void cell(struct sty_str *out, const char *text)
 static void markdown_remediation(struct sty_str *out, const json_t *entry)
 {
     sty_auto_ptr(arena) arena = sty_arena_new();
-    const json_t *diff = json_object_get(entry, "diff");
+    const json_t *diff = telling_diff(entry);
     sty_str_appendf(out, "### %s ", sty_json_text(entry, "kind", ""));
     cell(out, sty_json_text(entry, "target", ""));
     sty_str_append(out, "\n\n");

@@ -686,7 +686,8 @@ def test_plan_reads_only(it):
     markdown = it.run("plan", "-o", "markdown").stdout
     assert it.document("plan")["digest"] in markdown and "production/b" in markdown
     # What comes or goes as a whole is told by its resources.
-    assert text.count("/context/parameters/text") == 1 and "format" not in text + markdown
+    assert text.count("~ parameters.text  \"hello\" -> \"new\"") == 1 and markdown.count("/context/parameters/text") == 1
+    assert "format" not in text + markdown
     assert (it.state / "ledger.db").read_bytes() == before
     assert not (it.state / "ledger.db-wal").exists() or (it.state / "ledger.db-wal").stat().st_size == 0
     assert it.rows("SELECT count(*) AS n FROM commits")[0]["n"] == 1
