@@ -208,6 +208,28 @@ static int take_refusal(struct sty_ledger *ledger, const json_t *remediation, st
         sty_json_text(remediation, "commit_oid", ""));
 }
 
+/* Another commit that was walked in the meantime found it waiting, and need not say so any longer. */
+static int release_walked(struct sty_ledger *ledger, const json_t *remediation, struct sty_error *err)
+{
+    json_auto_t *source = NULL;
+    sty_auto_free char *name =
+        sty_sprintf("%s/%s/%s", sty_json_text(remediation, "cluster", ""),
+                    sty_json_text(remediation, "environment", ""), sty_json_text(remediation, "deployment", ""));
+    if (sty_ledger_row(&source, ledger, err, "SELECT walked FROM sources WHERE id = 1", "") < 0)
+        return -1;
+    const char *walked = sty_json_text(source, "walked", NULL);
+    if (!walked || sty_streq(walked, sty_json_text(remediation, "commit_oid", "")))
+        return 0;
+    if (sty_ledger_exec(ledger, err,
+                        "UPDATE commits SET state = 'running', blocked = (SELECT json_group_array(json(value)) FROM"
+                        " json_each(blocked) WHERE (value ->> 'target', value ->> 'reason') IS NOT (?1, 'waiting'))"
+                        " WHERE oid = ?2 AND state = 'blocked' AND EXISTS (SELECT 1 FROM json_each(blocked) WHERE value"
+                        " ->> 'target' = ?1 AND value ->> 'reason' = 'waiting')",
+                        "ss", name, walked) < 0)
+        return -1;
+    return sty_ledger_changed(ledger) ? sty_commit_settle(ledger, walked, false, err) : 0;
+}
+
 int sty_commit_ended(struct sty_ledger *ledger, const json_t *remediation, void *self, struct sty_error *err)
 {
     const char *oid = sty_json_text(remediation, "commit_oid", "");
@@ -216,6 +238,8 @@ int sty_commit_ended(struct sty_ledger *ledger, const json_t *remediation, void 
     if (sty_ledger_number(&own, ledger, err,
                           "SELECT count(*) FROM remediations r WHERE r.id = ? AND " OF_COMMIT("r", "?"), "ss",
                           sty_json_text(remediation, "id", ""), oid) < 0)
+        return -1;
+    if (release_walked(ledger, remediation, err) < 0)
         return -1;
     if (!own)
         return sty_report_remediation(ledger, remediation, err);

@@ -84,6 +84,24 @@ static int judge(const struct sty_step_resource *item, const struct sty_observat
     return sty_error_set(err, STY_CONFLICT, "%s is there, different, and not ours: %s", id_of(item), difference.data);
 }
 
+/* What this machine does not let be read is refused before the first act; it would not be there later either. */
+static int check_secrets(const json_t *allowed, const json_t *value, struct sty_error *err)
+{
+    const json_t *reference = json_object_get(value, "reference");
+    const char *key;
+    json_t *part;
+    size_t i;
+    if (json_is_object(reference) && sty_secret_allowed(allowed, reference, err) < 0)
+        return -1;
+    json_object_foreach ((json_t *)value, key, part)
+        if (check_secrets(allowed, part, err) < 0)
+            return -1;
+    json_array_foreach (value, i, part)
+        if (check_secrets(allowed, part, err) < 0)
+            return -1;
+    return 0;
+}
+
 static int check_one(struct sty_step *step, const struct sty_step_resource *item, struct sty_error *err)
 {
     struct sty_provider_call call;
@@ -91,7 +109,10 @@ static int check_one(struct sty_step *step, const struct sty_step_resource *item
     bool ours = false, adopting = strcmp(sty_json_text(step->execution->row, "kind", ""), "adopt") == 0;
     const struct sty_provider *provider = provider_of(item, err);
     if (!provider || sty_step_call(&call, step, item, err) < 0 ||
-        (provider->check && provider->check(&call, err) < 0) || owned(&ours, step, id_of(item), err) < 0)
+        (provider->check && provider->check(&call, err) < 0) ||
+        check_secrets(step->execution->world->secrets, json_object_get(item->resource, "spec"), err) < 0)
+        return err->code == STY_DENIED ? sty_error_wrap(err, "%s", id_of(item)) : -1;
+    if (owned(&ours, step, id_of(item), err) < 0)
         return -1;
     if (!adopting && (ours || scoped(step, item)))
         return 0;

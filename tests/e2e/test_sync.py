@@ -187,3 +187,38 @@ def test_text_can_be_read(it):
     assert re.search(r"/page\n  content  [0-9a-f]{8} -> [0-9a-f]{8}\n", texts[-1])
     for text in texts:
         assert text and max(map(len, text.splitlines())) <= 100, text
+
+
+def test_a_secret_that_may_not_be_read_is_refused_before_anything_is_done(it):
+    (it.path / "key").write_text("canary\n")
+    it.write("drivers/web/3/driver.styrmin.yml", "apiVersion: styrmin.io/v1\nkind: ApplicationDriver\n"
+             "metadata: {name: web}\nspec:\n  version: \"3\"\n  parameters: [{name: port, kind: integer, default: 1},"
+             " {name: key, kind: secret}]\n  components:\n    site:\n      resources:\n"
+             "        - file: {path: \"{{cluster.config.root}}/key\", template: key.mustache, mode: 0600}\n")
+    it.write("drivers/web/3/key.mustache", "key={{parameters.key}}\n")
+    it.write("deployments/shop.yaml", deployment("shop", driver="3").rstrip().rstrip("}") +
+             ", key: {from_file: \"%s\"}}\n" % (it.path / "key"))
+    it.commit("a secret")
+    blocked, = it.sync(code=4)["blocked"]
+    assert blocked["reason"] == "guard" and "is not allowed here" in blocked["message"]
+    assert not (it.root / "key").exists() and it.rows("SELECT tainted, quarantined FROM targets") == [
+        {"tainted": 0, "quarantined": None}]
+    it.configure(more="secrets: {files: [.]}\n")
+    assert it.kinds() == {"shop": ("create", "succeeded")}
+
+
+def test_a_commit_does_not_wait_for_what_has_ended(it):
+    """One that is walked while another's work waits says so, until it has ended."""
+    it.driver("2", migrate="#!/bin/sh\nexit 1\n", more="  on_failure: {attempts: 2}\n")
+    it.write("deployments/shop.yaml", deployment("shop"))
+    it.commit("shop")
+    it.sync()
+    it.write("deployments/shop.yaml", deployment("shop", version="2.0.0", driver="2"))
+    it.commit("an upgrade that fails at first")
+    it.sync(code=1)
+    it.write("deployments/other.yaml", deployment("other"))
+    other = it.commit("another one")
+    it.sync(code=1)
+    assert it.note(other).startswith("blocked: ")
+    it.document("retry", "shop", "-m", "once more", code=1)
+    assert it.note(other).startswith("succeeded: 1 created")
