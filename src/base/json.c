@@ -116,3 +116,14 @@ bool sty_json_has(const json_t *array, const char *text)
     }
     return false;
 }
+
+static void drop(void *value)
+{
+    json_decref(value);
+}
+
+json_t *sty_json_own(struct sty_arena *arena, json_t *value)
+{
+    sty_arena_own(arena, value, drop);
+    return value;
+}

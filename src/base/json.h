@@ -44,6 +44,9 @@ const char *sty_json_text(const json_t *object, const char *key, const char *oth
 int64_t sty_json_int(const json_t *object, const char *key, int64_t otherwise);
 bool sty_json_bool(const json_t *object, const char *key, bool otherwise);
 
+/* The arena frees it in the end; borrowed from then on. */
+json_t *sty_json_own(struct sty_arena *arena, json_t *value);
+
 /* An array of strings as a NULL-terminated argv in `arena` (strings copied). NULL array: {NULL}. */
 char **sty_json_argv(struct sty_arena *arena, const json_t *array);
 

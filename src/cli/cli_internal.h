@@ -70,7 +70,6 @@ int sty_view_targets(struct sty_target **out, size_t *count, struct sty_arena *a
 int sty_view_argument(struct sty_target *out, const struct sty_cli *cli, const struct sty_view *view,
                       struct sty_error *err);
 void sty_print_problems(const struct sty_problems *problems);
-json_t *sty_problems_json(const struct sty_problems *problems);
 
 /* The Instance document of section 15 (new reference), and its text. commit NULL: not known. */
 json_t *sty_instance_document(const struct sty_instance *instance, const char *commit, const char *path);

@@ -100,11 +100,6 @@ static void read_allow(struct sty_configuration *out, struct sty_arena *arena, c
     out->allow = roots;
 }
 
-static void release(void *value)
-{
-    json_decref(value);
-}
-
 /* Names of programs without a '/' are looked up in PATH and stay as they are. */
 static void read_secrets(struct sty_configuration *out, struct sty_arena *arena, const char *folder)
 {
@@ -118,7 +113,7 @@ static void read_secrets(struct sty_configuration *out, struct sty_arena *arena,
                 json_array_set_new(list, i, json_string(located(arena, folder, path)));
         }
     }
-    sty_arena_own(arena, secrets, release);
+    sty_json_own(arena, secrets);
     out->secrets = secrets;
 }
 

@@ -44,7 +44,7 @@ static int read_step(const json_t **step, struct sty_cli *cli, const char *id, s
         return 0;
     if (sty_view_steps(&steps, cli->ledger, remediation, err) < 0)
         return -1;
-    *step = first_not_done(sty_arena_json(cli->arena, steps));
+    *step = first_not_done(sty_json_own(cli->arena, steps));
     return 0;
 }
 
@@ -57,13 +57,13 @@ static int read_work(struct facts *facts, struct sty_cli *cli, int64_t id, struc
                         " ORDER BY id",
                         "i", id) < 0)
         return -1;
-    facts->drift = sty_arena_json(cli->arena, drift);
+    facts->drift = sty_json_own(cli->arena, drift);
     if (sty_ledger_row(&failure, cli->ledger, err,
                        "SELECT id, kind, to_instance, commit_oid, error, finished_at FROM remediations WHERE target = ?"
                        " AND state = 'failed' ORDER BY seq DESC LIMIT 1",
                        "i", id) < 0)
         return -1;
-    facts->failure = failure ? sty_arena_json(cli->arena, failure) : NULL;
+    facts->failure = failure ? sty_json_own(cli->arena, failure) : NULL;
     if (failure && read_step(&failed, cli, sty_json_text(failure, "id", ""), err) < 0)
         return -1;
     facts->failed_step = failed ? sty_step_words(cli->arena, failed) : NULL;
@@ -76,9 +76,9 @@ static int read_facts(struct facts *facts, struct sty_cli *cli, const char *patt
     json_t *target = NULL, *policy = NULL;
     if (sty_name_target(&target, cli->ledger, pattern, err) < 0)
         return -1;
-    facts->target = sty_arena_json(cli->arena, target);
+    facts->target = sty_json_own(cli->arena, target);
     const char *name = sty_json_text(target, "name", ""), *text = sty_json_text(target, "policy", "{}");
-    const struct sty_listing listing = {.targets = sty_arena_json(cli->arena, json_pack("[s]", name))};
+    const struct sty_listing listing = {.targets = sty_json_own(cli->arena, json_pack("[s]", name))};
     if (sty_view_status(&rows, cli->ledger, &listing, err) < 0)
         return -1;
     if (rows.count == 0)
@@ -86,7 +86,7 @@ static int read_facts(struct facts *facts, struct sty_cli *cli, const char *patt
     facts->row = rows.items;
     if (sty_json_parse(&policy, text, strlen(text), err) < 0)
         return -1;
-    facts->policy = sty_arena_json(cli->arena, policy);
+    facts->policy = sty_json_own(cli->arena, policy);
     facts->more = sty_people_more(cli->arena, facts->row);
     return read_work(facts, cli, sty_json_int(target, "id", 0), err);
 }

@@ -103,6 +103,3 @@ const char *sty_step_words(struct sty_arena *arena, const json_t *row);
 
 /* explain without a path (explain_target.c). */
 int sty_explain_target(struct sty_cli *cli, const char *pattern, struct sty_error *err);
-
-/* The arena frees it in the end. Borrowed. */
-json_t *sty_arena_json(struct sty_arena *arena, json_t *value);

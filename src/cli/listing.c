@@ -13,7 +13,7 @@ enum { USUAL_LIMIT = 50, WATCH_SECONDS = 2 };
 /* Each argument has to mean something, so that a slip of the finger is no empty answer. */
 static int read_targets(struct sty_listing *out, struct sty_cli *cli, struct sty_error *err)
 {
-    json_t *targets = sty_arena_json(cli->arena, json_array());
+    json_t *targets = sty_json_own(cli->arena, json_array());
     for (size_t i = 0; i < cli->argument_count; i++) {
         int64_t known = 0;
         if (sty_ledger_number(&known, cli->ledger, err,
@@ -33,7 +33,7 @@ static int read_targets(struct sty_listing *out, struct sty_cli *cli, struct sty
 static int read_labels(struct sty_listing *out, struct sty_cli *cli, struct sty_error *err)
 {
     const char **given = sty_cli_option_values(cli, "label");
-    json_t *labels = sty_arena_json(cli->arena, json_object());
+    json_t *labels = sty_json_own(cli->arena, json_object());
     for (size_t i = 0; given[i]; i++) {
         const char *equals = strchr(given[i], '=');
         if (!equals || equals == given[i])

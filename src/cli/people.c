@@ -6,17 +6,6 @@
 
 #include "cli/ledger_view_internal.h"
 
-static void drop_json(void *value)
-{
-    json_decref(value);
-}
-
-json_t *sty_arena_json(struct sty_arena *arena, json_t *value)
-{
-    sty_arena_own(arena, value, drop_json);
-    return value;
-}
-
 const char *sty_people_time(char out[40], int64_t now_ms, int64_t then_ms)
 {
     static const struct {
@@ -86,7 +75,7 @@ const json_t *sty_people_more(struct sty_arena *arena, const struct sty_view_row
     struct sty_error ignored;
     if (!row->more || sty_json_parse(&more, row->more, strlen(row->more), &ignored) < 0)
         more = json_object();
-    return sty_arena_json(arena, more);
+    return sty_json_own(arena, more);
 }
 
 /* ---- why a target is in its state ---- */

@@ -124,7 +124,7 @@ static int show_remediation(struct sty_cli *cli, const char *id, struct sty_erro
     const char *text = sty_json_text(row, "document", "");
     if (sty_json_parse(&document, text, strlen(text), err) < 0)
         return -1;
-    sty_arena_json(cli->arena, document);
+    sty_json_own(cli->arena, document);
     if (!cli->json) {
         print_remediation(cli, row, document, steps);
         return STY_EXIT_OK;
@@ -158,7 +158,7 @@ static int show_commit(struct sty_cli *cli, const char *oid, struct sty_error *e
         sty_ledger_rows(&done, cli->ledger, err, "SELECT * FROM remediations WHERE commit_oid = ? ORDER BY seq", "s",
                         oid) < 0)
         return -1;
-    json_t *entries = sty_arena_json(cli->arena, json_array()), *remediation;
+    json_t *entries = sty_json_own(cli->arena, json_array()), *remediation;
     size_t i;
     json_array_foreach (done, i, remediation)
         json_array_append_new(entries, sty_history_entry(cli->arena, remediation));

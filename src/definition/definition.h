@@ -38,6 +38,8 @@ void sty_problems_add(struct sty_problems *problems, const struct sty_problem *w
     __attribute__((format(printf, 3, 4)));
 /* By file, line, column. */
 void sty_problems_sort(struct sty_problems *problems);
+/* As output documents have them: [{"file","line","column","severity","message","document"}]. A new reference. */
+json_t *sty_problems_json(const struct sty_problems *problems);
 
 /* ---- decoding by schema ---- */
 

@@ -70,3 +70,16 @@ void sty_problems_sort(struct sty_problems *problems)
     if (count)
         qsort(problems->items, count, sizeof *problems->items, compare);
 }
+
+json_t *sty_problems_json(const struct sty_problems *problems)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < problems->count; i++) {
+        const struct sty_problem *p = &problems->items[i];
+        json_array_append_new(array, json_pack("{s:o, s:i, s:i, s:s, s:o, s:o}", "file", sty_json_string(p->file),
+                                               "line", p->line, "column", p->column, "severity",
+                                               p->warning ? "warning" : "error", "message", sty_json_string(p->message),
+                                               "document", sty_json_string_or_null(p->document)));
+    }
+    return array;
+}

@@ -94,15 +94,10 @@ struct sty_pattern_use sty_work_use(struct sty_work *work)
     return (struct sty_pattern_use){.rendering = &work->rendering, .label = work->label, .problems = &work->problems};
 }
 
-static void drop_json(void *value)
-{
-    json_decref(value);
-}
-
 void sty_work_keep(struct sty_work *work, json_t **where, json_t *made)
 {
     *where = json_incref(made);
-    sty_arena_own(work->resolver->arena, *where, drop_json);
+    sty_json_own(work->resolver->arena, *where);
 }
 
 int sty_context_build(struct sty_work *work)

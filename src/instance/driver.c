@@ -65,11 +65,6 @@ static void compile_drop_ins(struct sty_resource_pattern *out, const struct sty_
         compile_content(&out->drop_ins[i], source, json_array_get(drop_ins, i), item_of(source->arena, pointer, i));
 }
 
-static void drop_json(void *value)
-{
-    json_decref(value);
-}
-
 static void compile_resource(struct sty_resource_pattern *out, const struct sty_pattern_source *source,
                              const json_t *entry, const char *pointer)
 {
@@ -80,7 +75,7 @@ static void compile_resource(struct sty_resource_pattern *out, const struct sty_
                                          .name = unit ? NULL : sty_json_text(spec, "name", NULL),
                                          .pointer = pointer_of(source->arena, pointer, type)};
     json_t *rest = json_deep_copy(spec);
-    sty_arena_own(source->arena, rest, drop_json);
+    sty_json_own(source->arena, rest);
     if (unit || sty_streq(type, "file"))
         compile_content(&out->content, source, rest, out->pointer);
     if (unit)

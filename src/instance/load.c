@@ -27,11 +27,6 @@ static json_t *layer_context(const char *name, const json_t *config)
     return json_pack("{s:s, s:o}", "name", name, "config", config ? json_incref((json_t *)config) : json_object());
 }
 
-static void drop_json(void *value)
-{
-    json_decref(value);
-}
-
 static void drop_map(void *map)
 {
     sty_map_clear(map);
@@ -49,7 +44,7 @@ int sty_load_cluster(struct sty_loaded_cluster **out, struct sty_resolver *resol
     if (is_usable(&cluster->found)) {
         sty_cluster_read(&cluster->cluster, cluster->found.document);
         cluster->context = layer_context(name, cluster->cluster.config);
-        sty_arena_own(resolver->arena, cluster->context, drop_json);
+        sty_json_own(resolver->arena, cluster->context);
     }
     sty_map_set(&resolver->clusters, name, cluster);
     *out = cluster;
@@ -69,7 +64,7 @@ int sty_load_environment(struct sty_loaded_environment **out, struct sty_resolve
     if (is_usable(&environment->found)) {
         sty_environment_read(&environment->environment, environment->found.document);
         environment->context = layer_context(name, environment->environment.config);
-        sty_arena_own(resolver->arena, environment->context, drop_json);
+        sty_json_own(resolver->arena, environment->context);
     }
     sty_map_set(&resolver->environments, name, environment);
     *out = environment;
@@ -84,7 +79,7 @@ json_t *sty_loaded_config(struct sty_resolver *resolver, struct sty_loaded_envir
         return merged;
     json_auto_t *below = sty_json_merge_patch(NULL, json_object_get(cluster->context, "config"));
     merged = sty_json_merge_patch(below, json_object_get(environment->context, "config"));
-    sty_arena_own(resolver->arena, merged, drop_json);
+    sty_json_own(resolver->arena, merged);
     sty_map_set(&environment->merged, cluster->found.key, merged);
     return merged;
 }
@@ -122,7 +117,7 @@ static int prepare_driver(struct sty_loaded_driver *driver, struct sty_resolver 
     driver->partials.arena = arena;
     driver->partials.folder = sty_arena_printf(arena, "%s/", driver->driver.folder);
     driver->context = json_pack("{s:s, s:s}", "name", driver->driver.name, "version", driver->driver.version);
-    sty_arena_own(arena, driver->context, drop_json);
+    sty_json_own(arena, driver->context);
     return 0;
 }
 

@@ -89,19 +89,6 @@ static void keep_named(json_t *blocked, const char *const *patterns)
     }
 }
 
-static json_t *problems_of(const struct sty_walk *walk)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < walk->problems.count; i++) {
-        const struct sty_problem *p = &walk->problems.items[i];
-        json_array_append_new(list, json_pack("{s:o, s:i, s:i, s:s, s:o, s:o}", "file", sty_json_string(p->file),
-                                              "line", p->line, "column", p->column, "severity",
-                                              p->warning ? "warning" : "error", "message", sty_json_string(p->message),
-                                              "document", sty_json_string_or_null(p->document)));
-    }
-    return list;
-}
-
 /* Settled targets outside the walk are unchanged too. */
 static int count_unchanged(json_t *document, const struct sty_walk *walk, struct sty_error *err)
 {
@@ -129,7 +116,7 @@ int sty_reconcile_plan(struct sty_outcome *out, const struct sty_installation *i
         return -1;
     json_t *blocked = json_object_get(document, "blocked");
     keep_named(blocked, options->targets);
-    json_object_set_new(document, "problems", problems_of(walk));
+    json_object_set_new(document, "problems", sty_problems_json(&walk->problems));
     for (size_t i = 0; i < json_array_size(blocked); i++)
         out->waits = out->waits || sty_reason_waits(sty_json_text(json_array_get(blocked, i), "reason", ""));
     out->planned = planned_new(sty_take(walk), options->targets);

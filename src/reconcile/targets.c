@@ -133,11 +133,6 @@ static void drop_instance(void *instance)
     sty_instance_free(instance);
 }
 
-static void drop_json(void *value)
-{
-    json_decref(value);
-}
-
 static int resolve(struct sty_plan_target *facts, struct sty_subject *subject, struct sty_walk *walk,
                    struct sty_error *err)
 {
@@ -152,7 +147,7 @@ static int resolve(struct sty_plan_target *facts, struct sty_subject *subject, s
     if (resolved.instance)
         sty_arena_own(walk->arena, resolved.instance, drop_instance);
     if (resolved.origins)
-        sty_arena_own(walk->arena, resolved.origins, drop_json);
+        sty_json_own(walk->arena, resolved.origins);
     facts->origins = resolved.origins;
     if (!resolved.instance)
         facts->found = (struct sty_plan_block){"mistake", resolved.message, resolved.remedy};

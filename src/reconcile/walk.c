@@ -12,15 +12,9 @@
 
 enum { MOST_COMMITS = 10000 };
 
-static void drop_json(void *value)
-{
-    json_decref(value);
-}
-
 json_t *sty_walk_own(struct sty_walk *walk, json_t *value)
 {
-    sty_arena_own(walk->arena, value, drop_json);
-    return value;
+    return sty_json_own(walk->arena, value);
 }
 
 bool sty_installation_keeps(const struct sty_installation *installation, const char *cluster)
