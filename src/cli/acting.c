@@ -99,11 +99,8 @@ int sty_acting_look(struct sty_acting *out, struct sty_cli *cli, struct sty_erro
 {
     sty_auto(acting) acting = {.lock = -1};
     const char *state_dir = cli->configuration.state_dir;
-    sty_auto_free char *mirror = sty_sprintf("%s/source.git", state_dir);
     if (sty_ledger_open(&acting.ledger, state_dir, STY_LEDGER_READ, err) < 0 &&
         (err->code != STY_NOT_FOUND || sty_ledger_open(&acting.ledger, state_dir, STY_LEDGER_EMPTY, err) < 0))
-        return -1;
-    if (sty_repo_open(&acting.repo, mirror, true, err) < 0 && err->code != STY_NOT_FOUND)
         return -1;
     if (describe(&acting, cli, err) < 0)
         return -1;

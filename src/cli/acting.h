@@ -17,7 +17,7 @@ struct sty_acting {
 void sty_acting_clear(struct sty_acting *acting);
 /* Make the state directory, take the lock (STY_BUSY after `wait_ms`), open ledger and mirror for writing. */
 int sty_acting_open(struct sty_acting *out, struct sty_cli *cli, int64_t wait_ms, struct sty_error *err);
-/* Ledger and mirror as they are, nothing written. No ledger yet: an empty one. No mirror yet: `repo` stays NULL. */
+/* The ledger as it is, nothing written; none yet: an empty one. Without the mirror, which not everybody needs. */
 int sty_acting_look(struct sty_acting *out, struct sty_cli *cli, struct sty_error *err);
 
 /* ---- what happened and what would, for people (outcome_text.c, plan_text.c) ---- */

@@ -38,25 +38,35 @@ static int refresh(struct sty_cli *cli, const struct sty_acting *acting, struct 
     return 0;
 }
 
+static int open_mirror(struct sty_repo **out, const struct sty_cli *cli, struct sty_error *err)
+{
+    sty_auto_free char *mirror = sty_sprintf("%s/source.git", cli->configuration.state_dir);
+    if (sty_repo_open(out, mirror, true, err) < 0)
+        return err->code != STY_NOT_FOUND
+                   ? -1
+                   : sty_error_set(err, STY_NOT_FOUND, "nothing was fetched yet: `styrmin sync` first, or --tree DIR");
+    return 0;
+}
+
 /* A folder of files, a revision of the mirror, or its tip. */
-static int choose(struct sty_snapshot *snapshot, struct sty_repo **folder, struct sty_cli *cli,
-                  const struct sty_acting *acting, struct sty_error *err)
+static int choose(struct sty_snapshot *snapshot, struct sty_repo **repo, const struct sty_cli *cli,
+                  struct sty_error *err)
 {
     const char *tree = sty_cli_option(cli, "tree"), *revision = sty_cli_option(cli, "revision");
     const struct sty_source_config *source = &cli->configuration.source;
     char commit[STY_OID_SIZE];
     if (tree) {
         *snapshot = (struct sty_snapshot){0};
-        if (sty_repo_open_directory(folder, snapshot->tree, tree, err) < 0)
+        if (sty_repo_open_directory(repo, snapshot->tree, tree, err) < 0)
             return -1;
-        snapshot->repo = *folder;
+        snapshot->repo = *repo;
         return 0;
     }
-    if (!acting->repo)
-        return sty_error_set(err, STY_NOT_FOUND, "nothing was fetched yet: `styrmin sync` first, or --tree DIR");
-    int result = revision ? sty_repo_resolve(commit, acting->repo, revision, err)
-                          : sty_repo_tip(commit, acting->repo, source->branch, err);
-    return result < 0 ? -1 : sty_repo_snapshot(snapshot, acting->repo, commit, source->path, err);
+    if (open_mirror(repo, cli, err) < 0)
+        return -1;
+    int result =
+        revision ? sty_repo_resolve(commit, *repo, revision, err) : sty_repo_tip(commit, *repo, source->branch, err);
+    return result < 0 ? -1 : sty_repo_snapshot(snapshot, *repo, commit, source->path, err);
 }
 
 static json_t *entry_at(const void *planned, size_t i)
@@ -82,15 +92,16 @@ int sty_command_plan(struct sty_cli *cli, struct sty_error *err)
     sty_auto(acting) before = {.lock = -1};
     sty_auto(acting) acting = {.lock = -1};
     sty_auto(outcome) outcome = {0};
-    sty_auto_ptr(repo) folder = NULL;
+    sty_auto_ptr(repo) repo = NULL;
     struct sty_snapshot snapshot;
     bool own = !sty_cli_option(cli, "tree") && !sty_cli_option(cli, "revision");
     if (sty_cli_option(cli, "tree") && sty_cli_option(cli, "revision"))
         return sty_error_set(err, STY_USAGE, "either --tree or --revision");
     if ((own && (sty_acting_look(&before, cli, err) < 0 || refresh(cli, &before, err) < 0)) ||
-        sty_acting_look(&acting, cli, err) < 0 || choose(&snapshot, &folder, cli, &acting, err) < 0)
+        sty_acting_look(&acting, cli, err) < 0 || choose(&snapshot, &repo, cli, err) < 0)
         return -1;
-    struct sty_plan_options options = {.snapshot = &snapshot, .foreign = folder != NULL, .targets = cli->arguments};
+    struct sty_plan_options options = {
+        .snapshot = &snapshot, .foreign = sty_cli_option(cli, "tree"), .targets = cli->arguments};
     if (sty_reconcile_plan(&outcome, &acting.installation, &options, err) < 0 || say(cli, &outcome, err) < 0)
         return -1;
     return sty_cli_option(cli, "exit-code") && outcome.changes ? STY_EXIT_CHANGES : STY_EXIT_OK;

@@ -10,7 +10,7 @@ CREATE TABLE sources (
     accepted TEXT,            -- the newest tip that was taken
     walked TEXT,              -- the newest commit whose walk was recorded
     walked_tree TEXT,         -- its source.path tree: what the next diff starts from
-    setting TEXT,             -- digest of what else a walk depends on: format, local clusters
+    setting TEXT,             -- what else a walk depends on: format, local clusters
     fetched_at INTEGER, error TEXT
 ) STRICT;
 

@@ -119,8 +119,7 @@ static int anything_to_walk(bool *out, const struct sty_installation *installati
 {
     int64_t unsettled = 0;
     json_auto_t *source = NULL;
-    char setting[STY_DIGEST_SIZE];
-    sty_setting_digest(setting, installation);
+    sty_auto_free char *setting = sty_setting_text(installation);
     if (sty_ledger_row(&source, installation->ledger, err, "SELECT walked, setting FROM sources WHERE id = 1", "") <
             0 ||
         sty_ledger_number(&unsettled, installation->ledger, err,

@@ -41,8 +41,8 @@ struct sty_walk {
     struct sty_catalog *catalog; /* NULL: without git */
     struct sty_blobs blobs;
     struct sty_resolver *resolver;
-    json_t *source; /* the row of `sources`; NULL: none yet */
-    char setting[STY_DIGEST_SIZE];
+    json_t *source;              /* the row of `sources`; NULL: none yet */
+    const char *setting;         /* what it depends on beside the commit */
     bool all;                    /* everything is resolved again */
     bool whole;                  /* the catalog read the whole tree: the store begins anew */
     const char *unreadable;      /* a file that cannot be read: deletes wait; NULL: none */
@@ -67,7 +67,7 @@ int sty_walk_make(struct sty_walk **out, const struct sty_installation *installa
 void sty_walk_free(struct sty_walk *walk);
 STY_DEFINE_AUTO_PTR(walk)
 /* What a walk depends on beside the commit: when it changes, everything is looked at again. */
-void sty_setting_digest(char out[STY_DIGEST_SIZE], const struct sty_installation *installation);
+char *sty_setting_text(const struct sty_installation *installation); /* malloc'd */
 /* What stands beside these facts of the walk. */
 struct sty_subject *sty_walk_subject(const struct sty_walk *walk, const struct sty_plan_target *facts);
 /* json in the walk's arena. */

@@ -22,7 +22,7 @@ bool sty_installation_keeps(const struct sty_installation *installation, const c
     return !installation->clusters || json_object_get(installation->clusters, cluster);
 }
 
-void sty_setting_digest(char out[STY_DIGEST_SIZE], const struct sty_installation *installation)
+char *sty_setting_text(const struct sty_installation *installation)
 {
     json_auto_t *clusters = json_array();
     const char *name;
@@ -32,13 +32,14 @@ void sty_setting_digest(char out[STY_DIGEST_SIZE], const struct sty_installation
     json_auto_t *setting = json_pack("{s:i, s:O?, s:s?, s:s}", "format", STY_INSTANCE_FORMAT, "clusters",
                                      installation->clusters ? clusters : NULL, "path", installation->source->path,
                                      "branch", installation->source->branch);
-    sty_json_digest(out, setting);
+    return sty_json_canonical_text(setting);
 }
 
 static int read_source(struct sty_walk *walk, struct sty_error *err)
 {
     json_t *row = NULL;
-    sty_setting_digest(walk->setting, walk->installation);
+    sty_auto_free char *setting = sty_setting_text(walk->installation);
+    walk->setting = sty_arena_strdup(walk->arena, setting);
     if (sty_ledger_row(&row, walk->ledger, err, "SELECT * FROM sources WHERE id = 1", "") < 0)
         return -1;
     walk->source = row ? sty_walk_own(walk, row) : NULL;

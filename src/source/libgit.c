@@ -5,6 +5,7 @@
  * repository's config is ever run here.
  */
 #include "source/source_internal.h"
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,11 +17,28 @@
 #define OBJECT_BYTES ((size_t)1 << 30)
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+static _Thread_local bool starting;
+
+/*
+ * A libgit2 made with mbedTLS reads every certificate of the machine when it starts, which is half of what a sync
+ * without news costs. All https here is libcurl's, so while it starts there are none; every other caller gets the real
+ * function.
+ */
+int mbedtls_x509_crt_parse_file(void *chain, const char *path);
+int mbedtls_x509_crt_parse_file(void *chain, const char *path)
+{
+    if (starting)
+        return 0;
+    int (*real)(void *, const char *) = dlsym(RTLD_NEXT, "mbedtls_x509_crt_parse_file");
+    return real ? real(chain, path) : -1;
+}
 
 static void start(void)
 {
+    starting = true;
     if (git_libgit2_init() < 0)
         abort();
+    starting = false;
     const int levels[] = {GIT_CONFIG_LEVEL_PROGRAMDATA, GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_XDG,
                           GIT_CONFIG_LEVEL_GLOBAL};
     for (size_t i = 0; i < STY_COUNT(levels); i++)
