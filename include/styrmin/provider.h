@@ -10,13 +10,16 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include "styrmin/error.h"
 #include "styrmin/world.h"
 
 /* What an operation may use. All borrowed; functions behind pointers are thread-safe. */
 struct sty_host {
     const struct sty_world *world;
-    const char *state_dir;    /* its real path; run files of processes live below it, no file resource may */
+    const char *state_dir; /* its real path; run files of processes live below it, no file resource may */
+    const struct stat
+        *state; /* what stands there: known once for all paths that must not lead to it; NULL: looked up */
     const char *const *allow; /* host.allow: roots of file resources; NULL-terminated */
     /* A blob's bytes by digest; malloc'd. */
     int (*blob)(void *self, char **bytes, size_t *length, const char *digest, struct sty_error *err);

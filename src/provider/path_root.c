@@ -175,7 +175,9 @@ static struct walk walk_to(const struct sty_host *host, const char *path, bool m
 {
     const char *slash = strrchr(path, '/');
     struct walk walk = {.host = host, .path = path, .name = slash ? slash + 1 : path, .make = make};
-    walk.guarded = host->state_dir && stat(host->state_dir, &walk.state) == 0;
+    if (host->state)
+        walk.state = *host->state;
+    walk.guarded = host->state || (host->state_dir && stat(host->state_dir, &walk.state) == 0);
     return walk;
 }
 

@@ -19,6 +19,7 @@ struct sty_run_host {
     const struct sty_run_world *world;
     struct sty_launcher *launcher;
     char *state_dir;      /* its real path: what may not be written to is known by name */
+    struct stat state;    /* and by identity */
     char *folder;         /* <state_dir>/run/files */
     pthread_mutex_t lock; /* of paths, and of making what they name */
     struct sty_map paths; /* files digest -> path */
@@ -101,6 +102,7 @@ int sty_run_host_open(struct sty_run_host **out, const struct sty_run_world *wor
     pthread_mutex_init(&host->lock, NULL);
     host->host = (struct sty_host){.world = world->world,
                                    .state_dir = host->state_dir,
+                                   .state = stat(host->state_dir, &host->state) == 0 ? &host->state : NULL,
                                    .allow = world->allow,
                                    .blob = blob,
                                    .secret = secret,
