@@ -171,8 +171,15 @@ static inline int fixture_make(void **state)
     f->blob = "", f->secret = "top secret";
     f->world = *sty_world_real();
     f->launch = (struct sty_launch){f, fixture_start, fixture_status, fixture_wait, fixture_end, fixture_forget};
-    f->host = (struct sty_host){&f->world,      f->state, f->allow,   fixture_blob, fixture_secret,
-                                fixture_driver, f,        &f->launch, &f->cancel};
+    f->host = (struct sty_host){.world = &f->world,
+                                .state_dir = f->state,
+                                .allow = f->allow,
+                                .blob = fixture_blob,
+                                .secret = fixture_secret,
+                                .driver_files = fixture_driver,
+                                .self = f,
+                                .launch = &f->launch,
+                                .cancel = &f->cancel};
     *state = f;
     return sty_directory_make(f->state, 0700, &err) < 0 || sty_directory_make(f->driver, 0700, &err) < 0 ? -1 : 0;
 }
